@@ -1,0 +1,18 @@
+"""minigrad: how deep learning works inside, from scratch on NumPy.
+
+Read tensor.py first, then op.py, then any file of ops/.
+"""
+
+from . import checkpoint, nn, optim, schedules
+from .gradcheck import GradcheckError, KinkError, gradcheck
+from .graph import draw_graph
+from .op import REGISTRY, detect_anomaly, op, unbroadcast
+from .ops import *
+from .tensor import Tensor, grad, no_grad
+from .torch_file import load_pth
+
+for _name, _value in list(globals().items()):  # the files of ops are no part of this namespace, their functions are
+    if getattr(_value, "__name__", "").startswith("minigrad.ops."):
+        del globals()[_name]
+
+__version__ = "0.1.0"

@@ -1,0 +1,82 @@
+"""Where arrays live: NumPy on the CPU, CuPy on a GPU, and one clear error where there is no GPU."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a numpy.ndarray or a cupy.ndarray
+
+
+def xp(x: Array) -> ModuleType:
+    """Return the module that computes on x: numpy, or cupy for an array on a GPU."""
+    if isinstance(x, np.ndarray | np.generic | int | float):
+        return np
+    return sys.modules["cupy"]
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether x is a NumPy or CuPy array or scalar."""
+    if isinstance(x, np.ndarray | np.generic):
+        return True
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(x, cupy.ndarray)
+
+
+def device_of(x: Array) -> str:
+    """Name the device that holds the array x: "cpu", "cuda:0", "cuda:1", ..."""
+    return "cpu" if isinstance(x, np.ndarray) else f"cuda:{x.device.id}"
+
+
+def to_device(x: Array, device: str) -> Array:
+    """Return the array x on device ("cpu", "cuda" or "cuda:N"); x itself if it is there already.
+
+    ValueError for a name that is no device, RuntimeError where there is no such GPU.
+    """
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device) if isinstance(device, str) else None
+    if match is None:
+        raise ValueError(f"device: got {device!r}; name one of 'cpu', 'cuda', 'cuda:0', 'cuda:1', ...")
+    if device == "cpu":
+        return x if isinstance(x, np.ndarray) else x.get()
+    cupy, number = gpu(), int(match.group(1) or 0)
+    count = cupy.cuda.runtime.getDeviceCount()
+    if number >= count:
+        raise RuntimeError(f"device: got {device!r}, but this machine has {count} GPU(s), numbered from 0")
+    with cupy.cuda.Device(number):
+        return cupy.asarray(x)
+
+
+@functools.cache
+def gpu() -> ModuleType:
+    """Return cupy once it has compiled, run and read back a kernel; RuntimeError with the reason otherwise.
+
+    `import cupy` succeeds on machines without a GPU, and so does building a kernel: only running one is proof.
+    """
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError(
+            "no GPU: CuPy is not installed; pip install cupy-cuda13x[ctk] for CUDA 13, cupy-cuda12x for CUDA 12"
+        ) from error
+    try:
+        three = cupy.RawKernel('extern "C" __global__ void three(int* x) { *x = 3; }', "three")
+        x = cupy.zeros(1, np.int32)
+        three((1,), (1,), (x,))
+        answer = x.get()[0]
+    except Exception as error:  # a missing driver, device or compiler: each has an exception of its own
+        raise RuntimeError(f"no GPU: CuPy cannot run a kernel here ({type(error).__name__}: {error})") from error
+    if answer != 3:
+        raise RuntimeError(f"no GPU: a kernel that writes 3 wrote {answer}; check the driver")
+    return cupy
+
+
+def check_same_device(name: str, arrays: list[Array]) -> None:
+    """Raise ValueError if the operands of the op `name` lie on more than one device."""
+    devices = {device_of(a) for a in arrays if hasattr(a, "ndim")}
+    if len(devices) > 1:
+        raise ValueError(f"{name}: operands on {' and '.join(sorted(devices))}; move them together with .to(device)")

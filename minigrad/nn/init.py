@@ -1,0 +1,79 @@
+"""First values of weights: functions of a shape and an explicit rng that return float32 arrays.
+
+Shapes are those of weights, (out, in, *kernel): fan_in = in * kernel positions is how many numbers one output sums,
+fan_out = out * kernel positions how many outputs one input reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backend import xp
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+def initialise(module: Module, draw: Callable[..., np.ndarray], rng: np.random.Generator) -> None:
+    """Set every weight matrix or kernel of a module to draw(shape, rng), and every bias to 0, in place."""
+    for path, p in module.named_parameters():
+        if p.ndim >= 2:
+            p.data[...] = xp(p.data).asarray(draw(p.shape, rng))
+        elif path.rpartition(".")[2] == "bias":
+            p.data[...] = 0
+
+
+def zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros: for biases."""
+    return np.zeros(shape, np.float32)
+
+
+def normal(shape: tuple[int, ...], rng: np.random.Generator, std: float = 0.01) -> np.ndarray:
+    """Draw from N(0, std**2)."""
+    return (rng.standard_normal(shape, np.float32) * std).astype(np.float32)
+
+
+def uniform(shape: tuple[int, ...], rng: np.random.Generator, bound: float) -> np.ndarray:
+    """Draw from [-bound, bound)."""
+    return (rng.random(shape, np.float32) * (2 * bound) - bound).astype(np.float32)
+
+
+def kaiming_normal(shape: tuple[int, ...], rng: np.random.Generator, slope: float = 0.0) -> np.ndarray:
+    """Draw so that (leaky) ReLU layers keep the variance: std = sqrt(2 / ((1 + slope**2) fan_in)).
+
+    He et al. 2015, arXiv 1502.01852.
+    """
+    return normal(shape, rng, _kaiming_std(shape, slope))
+
+
+def kaiming_uniform(shape: tuple[int, ...], rng: np.random.Generator, slope: float = 0.0) -> np.ndarray:
+    """Draw from the uniform distribution with kaiming_normal's variance."""
+    return uniform(shape, rng, math.sqrt(3) * _kaiming_std(shape, slope))
+
+
+def xavier_normal(shape: tuple[int, ...], rng: np.random.Generator, gain: float = 1.0) -> np.ndarray:
+    """Draw so that linear layers keep the variance both ways: std = gain * sqrt(2 / (fan_in + fan_out)).
+
+    Glorot & Bengio 2010.
+    """
+    return normal(shape, rng, gain * math.sqrt(2.0 / sum(_fans(shape))))
+
+
+def xavier_uniform(shape: tuple[int, ...], rng: np.random.Generator, gain: float = 1.0) -> np.ndarray:
+    """Draw from the uniform distribution with xavier_normal's variance."""
+    return uniform(shape, rng, gain * math.sqrt(6.0 / sum(_fans(shape))))
+
+
+def _kaiming_std(shape: tuple[int, ...], slope: float) -> float:
+    return math.sqrt(2.0 / ((1 + slope**2) * _fans(shape)[0]))
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(f"init: shape {shape} has no fan; weights are (out, in, *kernel), none of them 0")
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel

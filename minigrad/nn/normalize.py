@@ -1,0 +1,64 @@
+"""Normalisation layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from ..backend import xp
+from ..tensor import Tensor
+from .module import Module, Parameter
+
+
+class LayerNorm(Module):
+    """Standardize the last axes of each example, then scale and shift each element: shape (.., *normalized_shape)."""
+
+    def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.weight = Parameter(np.ones(self.normalized_shape, np.float32))
+        self.bias = Parameter(np.zeros(self.normalized_shape, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = len(self.normalized_shape)
+        if x.shape[-n:] != self.normalized_shape:
+            raise ValueError(f"LayerNorm: x has shape {x.shape}; its last axes must be {self.normalized_shape}")
+        return ops.layer_norm(x, self.weight, self.bias, axis=tuple(range(-n, 0)), eps=self.eps)
+
+
+class BatchNorm1d(Module):
+    """Standardize each channel over the batch, then scale and shift it: (N, C) or (N, C, L).
+
+    In training by the batch's own mean and variance, of which it keeps a running average (weight of the newest:
+    momentum; variances unbiased); in evaluation by that average. Ioffe & Szegedy 2015, arXiv 1502.03167.
+    """
+
+    ndims: tuple[int, ...] = (2, 3)
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32))
+        self.bias = Parameter(np.zeros(num_features, np.float32))
+        self.running_mean = Tensor(np.zeros(num_features, np.float32))
+        self.running_var = Tensor(np.ones(num_features, np.float32))
+        self.num_batches_tracked = Tensor(np.array(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        name, C = type(self).__name__, len(self.weight)
+        if x.ndim not in self.ndims or x.shape[1] != C:
+            counts = " or ".join(map(str, self.ndims))
+            raise ValueError(f"{name}: x has shape {x.shape}; want {counts} axes, axis 1 of length {C}")
+        if not self.training:
+            return ops.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        axes = (0, *range(2, x.ndim))
+        n = x.size // C
+        if n < 2:
+            raise ValueError(f"{name}: x has shape {x.shape}, one value a channel; training needs at least two")
+        self._track(x.data.mean(axis=axes), x.data.var(axis=axes) * (n / (n - 1)))
+        return ops.batch_norm(x, None, None, self.weight, self.bias, eps=self.eps)
+
+    def _track(self, mean, var) -> None:
+        """Move the running statistics towards the batch's."""
+        for running, now in ((self.running_mean, mean), (self.running_var, var)):
+            running.data += self.momentum * (xp(now).asarray(now, running.dtype) - running.data)
+        self.num_batches_tracked.data += 1

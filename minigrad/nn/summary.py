@@ -1,0 +1,58 @@
+"""What a model is made of, as a table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor, no_grad
+from .module import Module
+
+
+def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32) -> str:
+    """Print and return a table of the layers of a model: output shape, parameters, multiply-adds.
+
+    input_shape: of one call, batch axis first; the model is run on zeros of it, in evaluation mode. A layer that is
+    called twice has two rows, and its parameters count once.
+    """
+    names = {id(module): name for name, module in model.named_modules()}
+    rows: list[tuple[str, str, str, int, int]] = []
+    counted: set[int] = set()
+
+    def observe(module: Module, inputs: tuple, out: Any) -> None:
+        if any(True for _ in module.children()) or id(module) not in names:
+            return
+        new = [p for p in module.parameters() if id(p) not in counted]
+        counted.update(id(p) for p in new)
+        work = getattr(module, "multiply_adds", None)
+        shape = str(out.shape) if isinstance(out, Tensor) else ", ".join(str(t.shape) for t in out)
+        name = names[id(module)] or "(model)"
+        rows.append((name, type(module).__name__, shape, sum(p.size for p in new), work(*inputs, out) if work else 0))
+
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    Module.observer, before = observe, Module.observer
+    try:
+        with no_grad():
+            model.eval()(Tensor(np.zeros(input_shape, dtype)))
+    finally:
+        Module.observer = before
+        for module, training in modes:
+            module.training = training
+    outside = sum(p.size for p in model.parameters() if id(p) not in counted)
+    if outside:
+        rows.append(("(other parameters)", "", "", outside, 0))
+    table = _table(rows, sum(math.prod(p.shape) for p in model.parameters()))
+    print(table)
+    return table
+
+
+def _table(rows: list[tuple[str, str, str, int, int]], parameters: int) -> str:
+    head = ("layer", "type", "output", "parameters", "multiply-adds")
+    total = ("total", "", "", parameters, sum(row[4] for row in rows))
+    cells = [head, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in [*rows, total])]
+    a, b, c, d, e = (max(map(len, column)) for column in zip(*cells))
+    lines = [f"{row[0]:<{a}}  {row[1]:<{b}}  {row[2]:<{c}}  {row[3]:>{d}}  {row[4]:>{e}}" for row in cells]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

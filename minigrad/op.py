@@ -1,0 +1,208 @@
+"""@op: how an array function becomes differentiable.
+
+    @op
+    def multiply(x, y, /):
+        return x * y
+
+    multiply.defvjp(
+        x=lambda g, out, x, y: unbroadcast(g * y, x),
+        y=lambda g, out, x, y: unbroadcast(g * x, y))
+
+The forward function sees arrays. Arguments before the "/" (or a "*xs") are inputs; the rest are parameters, which are
+never differentiated. A rule sees Tensors: the cotangent g, the output, all inputs, all parameters; it returns the
+cotangent of its input. As rules are made of ops, they can be differentiated in turn, to any order.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .backend import check_same_device, xp
+from .tensor import Tensor, mode
+
+REGISTRY: dict[str, Op] = {}
+_EMPTY: dict[str, Any] = {}
+
+
+class Op:
+    """A differentiable array function: its forward, and one gradient rule per differentiable input."""
+
+    def __init__(self, forward: Callable, order: int | None):
+        self.name, self.forward, self.order = forward.__name__, forward, order
+        self.__name__, self.__doc__, self.__wrapped__ = self.name, forward.__doc__, forward
+        parameters = inspect.signature(forward).parameters.values()
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.inputs = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+        self.params = [p.name for p in parameters if p.name not in self.inputs]
+        self.defaults = {p.name: p.default for p in parameters if p.name in self.params and p.default is not p.empty}
+        self.optional = sum(p.default is not p.empty for p in parameters if p.kind is p.POSITIONAL_ONLY)
+        self.rules: dict[str, Callable | None] = {}
+        if not self.inputs:
+            raise TypeError(f"@op {self.name}: no inputs; put '/' after the arrays among the arguments: (x, /, axis)")
+
+    def defvjp(self, **rules: Callable | None) -> None:
+        """Set the gradient rule of every input; None for an input whose gradient is zero or that is no number.
+
+        A rule's arguments must be (g, out, *inputs, *params), by name; (g, out, i, xs, *params) for inputs *xs.
+        """
+        if list(rules) != self.inputs:
+            raise TypeError(f"{self.name}.defvjp: rules for {list(rules)}; the inputs, in order, are {self.inputs}")
+        expected = ["g", "out", *(["i"] if self.variadic else []), *self.inputs, *self.params]
+        for name, rule in rules.items():
+            if rule is not None and list(inspect.signature(rule).parameters) != expected:
+                raise TypeError(f"{self.name}.defvjp: the rule for {name} must take ({', '.join(expected)})")
+        self.rules = rules
+
+    def __call__(self, *args: Any, **params: Any) -> Tensor:
+        """Compute the op on Tensors, arrays and Python scalars, and record it if a gradient may be wanted."""
+        if params or self.params or self.variadic or len(args) != len(self.inputs):
+            args, params = self._bind(args, params)
+        inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else Tensor(x) for x in args])
+        arrays, tracked, some = [], False, False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                arrays.append(x.data)
+                some, tracked = True, tracked or x.requires_grad
+            else:
+                arrays.append(x)
+        if not some:  # exp(1.0)
+            needed = len(inputs) - self.optional
+            return self(*[x if x is None and i >= needed else Tensor(x) for i, x in enumerate(inputs)], **params)
+        if "cupy" in sys.modules:
+            check_same_device(self.name, arrays)
+        out = Tensor.wrap(self.forward(*arrays, **params))
+        if mode.anomaly:
+            self._check_finite(out, inputs)
+        if tracked and mode.recording and out.data.dtype.kind == "f" and self._depends(inputs):
+            out.record(self, inputs, params)
+        return out
+
+    def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (input, its cotangent) for each input of out that is useful, from the cotangent g of out."""
+        inputs, params = out._inputs, out._params
+        for i, x in enumerate(inputs):
+            if id(x) not in useful or not x.requires_grad:
+                continue
+            name = self.inputs[0 if self.variadic else i]
+            rule = self.rules[name]
+            if rule is None:
+                continue
+            outer, mode.rule = mode.rule, (self.name, name)
+            try:
+                gx = self._apply(rule, g, out, *((i, inputs) if self.variadic else inputs), **params)
+            finally:
+                mode.rule = outer
+            if gx.data.shape != x.data.shape:
+                raise RuntimeError(
+                    f"{self.name}: the rule for {name} gave shape {gx.shape}, the input has {x.shape};"
+                    " sum over broadcast axes with unbroadcast"
+                )
+            yield x, gx if gx.data.dtype == x.data.dtype else gx.astype(x.data.dtype)
+
+    def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Split a call into its inputs and its parameters with their defaults."""
+        if self.variadic:
+            if len(args) == 1 and isinstance(args[0], list | tuple):
+                args = tuple(args[0])  # concatenate([x, y]) means concatenate(x, y)
+            if not args:
+                raise TypeError(f"{self.name}: needs at least one input")
+        else:
+            n = len(self.inputs)
+            if len(args) < n - self.optional or len(args) > n + len(self.params):
+                raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got {len(args)} positional arguments")
+            if len(args) > n:
+                given = dict(zip(self.params, args[n:]))
+                if twice := given.keys() & params.keys():
+                    raise TypeError(f"{self.name}: got {', '.join(sorted(twice))} twice, by position and by name")
+                params = given | params
+            args = args[:n] + (None,) * (n - len(args))
+        if self.params:
+            params = self.defaults | params if params else self.defaults
+        if len(params) != len(self.params) or any(name not in params for name in self.params):
+            raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got the parameters {sorted(params)}")
+        return args, params
+
+    def _depends(self, inputs: tuple) -> bool:
+        """Tell whether an input that requires a gradient has a rule for it."""
+        if None not in self.rules.values():
+            return True
+        return any(
+            isinstance(x, Tensor) and x.requires_grad and self.rules[name] is not None
+            for x, name in zip(inputs, self.inputs)
+        )
+
+    def _apply(self, rule: Callable, g: Tensor, out: Tensor, *args: Any, **params: Any) -> Tensor:
+        """Run a rule; behind an op of limited order the result refuses to be differentiated again."""
+        if self.order is None or not mode.recording:
+            return rule(g, out, *args, **params)
+        mode.recording = False
+        try:
+            gx = rule(g, out, *args, **params)
+        finally:
+            mode.recording = True
+        return refuse_gradient(gx, *[x for x in (g, *out._inputs) if isinstance(x, Tensor)], of=self.name)
+
+    def _check_finite(self, out: Tensor, inputs: tuple) -> None:
+        """Raise FloatingPointError if out holds the first NaN or infinity."""
+        if out.data.dtype.kind != "f" or bool(xp(out.data).isfinite(out.data).all()):
+            return
+        given = [x.data for x in inputs if isinstance(x, Tensor) and x.data.dtype.kind == "f"]
+        blame = "made" if all(bool(xp(a).isfinite(a).all()) for a in given) else "was given, and passes on,"
+        where = ", in the gradient rule of {} for {},".format(*mode.rule) if mode.rule else ""
+        shapes = ", ".join(str(a.shape) for a in given)
+        raise FloatingPointError(f"{self.name}{where} {blame} a NaN or infinity; inputs of shape {shapes}")
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+_SCALARS = (float, int, bool, type(None))
+
+
+def op(forward: Callable | None = None, *, order: int | None = None) -> Any:
+    """Make an array function an Op and enter it in the REGISTRY.
+
+    order=1: its rules are not differentiable themselves, and differentiating them raises instead of being wrong.
+    """
+    if forward is None:
+        return lambda forward: op(forward, order=order)
+    if forward.__name__ in REGISTRY:
+        raise ValueError(f"@op {forward.__name__}: an op of this name exists already; names are unique")
+    made = REGISTRY[forward.__name__] = Op(forward, order)
+    return made
+
+
+def _refuse_gradient(*xs, of):
+    """Return the first input; its other inputs are what a gradient of it would have to flow to."""
+    return xs[0]
+
+
+def _raise_order(g, out, i, xs, of):
+    raise NotImplementedError(f"{of}: its gradient rule cannot be differentiated again; second order is not available")
+
+
+refuse_gradient = Op(_refuse_gradient, None)
+refuse_gradient.defvjp(xs=_raise_order)
+
+
+def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
+    """Sum g over the axes along which x was broadcast: the adjoint of broadcasting. Any shape -> x's shape."""
+    if g.data.shape == x.data.shape:
+        return g
+    lead = g.ndim - x.ndim
+    repeated = [lead + axis for axis, n in enumerate(x.shape) if n == 1 and g.shape[lead + axis] != 1]
+    return g.sum(axis=(*range(lead), *repeated), keepdims=True).reshape(x.shape)
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise FloatingPointError, naming the op, as soon as a forward or backward result is NaN or infinite."""
+    before, mode.anomaly = mode.anomaly, True
+    try:
+        yield
+    finally:
+        mode.anomaly = before

@@ -1,0 +1,151 @@
+"""Operators of two broadcastable inputs, and what turns one dtype or device into another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import device_of, xp
+from ..backend import to_device as move
+from ..op import op, unbroadcast
+from ..tensor import Tensor
+from .elementwise import log
+
+
+@op
+def add(x, y, /):
+    """x + y."""
+    return x + y
+
+
+add.defvjp(
+    x=lambda g, out, x, y: unbroadcast(g, x),
+    y=lambda g, out, x, y: unbroadcast(g, y),
+)
+
+
+@op
+def subtract(x, y, /):
+    """x - y."""
+    return x - y
+
+
+subtract.defvjp(
+    x=lambda g, out, x, y: unbroadcast(g, x),
+    y=lambda g, out, x, y: unbroadcast(-g, y),
+)
+
+
+@op
+def multiply(x, y, /):
+    """x * y, elementwise."""
+    return x * y
+
+
+multiply.defvjp(
+    x=lambda g, out, x, y: unbroadcast(g * y, x),
+    y=lambda g, out, x, y: unbroadcast(g * x, y),
+)
+
+
+@op
+def divide(x, y, /):
+    """x / y, elementwise."""
+    return x / y
+
+
+divide.defvjp(
+    x=lambda g, out, x, y: unbroadcast(g / y, x),
+    y=lambda g, out, x, y: unbroadcast(-g * out / y, y),
+)
+
+
+@op
+def negative(x, /):
+    """-x."""
+    return -x
+
+
+negative.defvjp(x=lambda g, out, x: -g)
+
+
+@op
+def power(x, y, /):
+    """x ** y, elementwise. NaN for a negative x with a fractional y."""
+    return x**y
+
+
+def _power_base(g, out, x, y):
+    # d/dx x^y = y x^(y-1). At x = y = 0 that reads 0 * 1/0 where the answer is 0: any other x says so
+    if isinstance(y, Tensor):
+        return unbroadcast(g * y * where((x == 0) & (y == 0), 1.0, x) ** (y - 1), x)
+    return unbroadcast(g * y * x ** (y - 1), x) if y != 0 else g * 0.0
+
+
+def _power_exponent(g, out, x, y):
+    # d/dy x^y = x^y log x, which tends to 0 with x
+    slope = log(where(x == 0, 1.0, x)) if isinstance(x, Tensor) else float(np.log(x or 1.0))
+    return unbroadcast(g * out * slope, y)
+
+
+power.defvjp(x=_power_base, y=_power_exponent)
+
+
+@op
+def maximum(x, y, /):
+    """The larger of x and y, elementwise; where they are equal each gets half of the gradient."""
+    return xp(x if not isinstance(x, float | int) else y).maximum(x, y)
+
+
+maximum.defvjp(
+    x=lambda g, out, x, y: unbroadcast(_winners_share(g, x > y, x == y), x),
+    y=lambda g, out, x, y: unbroadcast(_winners_share(g, y > x, x == y), y),
+)
+
+
+@op
+def minimum(x, y, /):
+    """The smaller of x and y, elementwise; where they are equal each gets half of the gradient."""
+    return xp(x if not isinstance(x, float | int) else y).minimum(x, y)
+
+
+minimum.defvjp(
+    x=lambda g, out, x, y: unbroadcast(_winners_share(g, x < y, x == y), x),
+    y=lambda g, out, x, y: unbroadcast(_winners_share(g, y < x, x == y), y),
+)
+
+
+def _winners_share(g, won, tied):
+    """Keep g where won, and half of it where tied: the masks are constant."""
+    return g * won + g * 0.5 * tied
+
+
+@op
+def where(condition, x, y, /):
+    """x where condition is true, else y; all three broadcast together."""
+    return xp(condition).where(condition, x, y)
+
+
+where.defvjp(
+    condition=None,
+    # a choice, not a product with the mask: 0 * inf would carry NaN into the branch that was not taken
+    x=lambda g, out, condition, x, y: unbroadcast(where(condition, g, 0.0), x),
+    y=lambda g, out, condition, x, y: unbroadcast(where(condition, 0.0, g), y),
+)
+
+
+@op
+def astype(x, /, dtype):
+    """x with another dtype. The gradient comes back in x's own."""
+    return x.astype(dtype)
+
+
+astype.defvjp(x=lambda g, out, x, dtype: g.astype(x.dtype))
+
+
+@op
+def to_device(x, /, device):
+    """x on device "cpu", "cuda" or "cuda:N". The gradient comes back to x's own device."""
+    return move(x, device)
+
+
+to_device.defvjp(x=lambda g, out, x, device: to_device(g, device_of(x.data)))

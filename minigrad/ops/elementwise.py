@@ -1,0 +1,205 @@
+"""Functions of one input, elementwise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backend import xp
+from ..op import op
+
+
+@op
+def exp(x, /):
+    """e**x."""
+    return xp(x).exp(x)
+
+
+exp.defvjp(x=lambda g, out, x: g * out)
+
+
+@op
+def expm1(x, /):
+    """e**x - 1, accurate where x is near 0."""
+    return xp(x).expm1(x)
+
+
+expm1.defvjp(x=lambda g, out, x: g * (out + 1.0))
+
+
+@op
+def log(x, /):
+    """Natural logarithm of x > 0."""
+    return xp(x).log(x)
+
+
+log.defvjp(x=lambda g, out, x: g / x)
+
+
+@op
+def log1p(x, /):
+    """log(1 + x) of x > -1, accurate where x is near 0."""
+    return xp(x).log1p(x)
+
+
+log1p.defvjp(x=lambda g, out, x: g / (x + 1.0))
+
+
+@op
+def sqrt(x, /):
+    """Square root of x >= 0; its gradient at 0 is infinite."""
+    return xp(x).sqrt(x)
+
+
+sqrt.defvjp(x=lambda g, out, x: g * 0.5 / out)
+
+
+@op
+def square(x, /):
+    """x**2."""
+    return x * x
+
+
+square.defvjp(x=lambda g, out, x: g * 2.0 * x)
+
+
+@op
+def reciprocal(x, /):
+    """1 / x."""
+    return 1.0 / x
+
+
+reciprocal.defvjp(x=lambda g, out, x: -g * square(out))
+
+
+@op
+def abs(x, /):
+    """|x|; the gradient at 0 is 0."""
+    return xp(x).abs(x)
+
+
+abs.defvjp(x=lambda g, out, x: g * sign(x))
+
+
+@op
+def sign(x, /):
+    """-1, 0 or 1. Constant almost everywhere: no gradient."""
+    return xp(x).sign(x)
+
+
+sign.defvjp(x=None)
+
+
+@op
+def sin(x, /):
+    """Sine of x in radians."""
+    return xp(x).sin(x)
+
+
+sin.defvjp(x=lambda g, out, x: g * cos(x))
+
+
+@op
+def cos(x, /):
+    """Cosine of x in radians."""
+    return xp(x).cos(x)
+
+
+cos.defvjp(x=lambda g, out, x: -g * sin(x))
+
+
+@op
+def tanh(x, /):
+    """Hyperbolic tangent."""
+    return xp(x).tanh(x)
+
+
+tanh.defvjp(x=lambda g, out, x: g * (1.0 - square(out)))
+
+
+@op
+def sigmoid(x, /):
+    """1 / (1 + e**-x)."""
+    with np.errstate(over="ignore"):  # e**-x = inf far below 0 gives the right answer, 0
+        return 1.0 / (1.0 + xp(x).exp(-x))
+
+
+sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
+
+
+@op
+def softplus(x, /):
+    """log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), which cannot overflow."""
+    return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
+
+
+softplus.defvjp(x=lambda g, out, x: g * sigmoid(x))
+
+
+@op
+def relu(x, /):
+    """max(x, 0); the gradient at 0 is 0."""
+    return xp(x).maximum(x, 0)
+
+
+relu.defvjp(x=lambda g, out, x: g * (x > 0))
+
+
+@op
+def leaky_relu(x, /, slope=0.01):
+    """x where x > 0, else slope * x."""
+    return xp(x).where(x > 0, x, slope * x)
+
+
+leaky_relu.defvjp(x=lambda g, out, x, slope: g * ((x > 0) * (1.0 - slope) + slope).detach().astype(g.dtype))
+
+
+@op
+def elu(x, /, alpha=1.0):
+    """x where x > 0, else alpha * (e**x - 1). Clevert et al. 2016, arXiv 1511.07289."""
+    return xp(x).maximum(x, 0) + alpha * xp(x).expm1(xp(x).minimum(x, 0))
+
+
+# below 0 the slope is alpha e^x; -relu(-x) = min(x, 0) keeps e^x finite above
+elu.defvjp(x=lambda g, out, x, alpha: g * (x > 0) + g * (x <= 0) * alpha * exp(-relu(-x)))
+
+
+@op
+def erf(x, /):
+    """The error function 2/sqrt(pi) * integral of e**(-t*t) from 0 to x."""
+    if xp(x) is np:
+        from scipy import special
+    else:
+        from cupyx.scipy import special
+    return special.erf(x)
+
+
+erf.defvjp(x=lambda g, out, x: g * (2.0 / math.sqrt(math.pi)) * exp(-square(x)))
+
+
+def gelu(x):
+    """x * P(Z < x) for a standard normal Z. Hendrycks & Gimpel 2016, arXiv 1606.08415."""
+    return x * (0.5 + 0.5 * erf(x * math.sqrt(0.5)))
+
+
+@op
+def clip(x, /, min=None, max=None):
+    """x limited to [min, max], numbers or None; the gradient at a limit is that of the inside."""
+    if min is None and max is None:
+        raise ValueError("clip: min and max are both None; give at least one")
+    return xp(x).clip(x, min, max)
+
+
+def _inside(x, min, max):
+    """Tell where clip leaves x as it is."""
+    above, below = x >= (-math.inf if min is None else min), x <= (math.inf if max is None else max)
+    return above & below
+
+
+clip.defvjp(x=lambda g, out, x, min, max: g * _inside(x, min, max))
+
+
+def hardtanh(x, min=-1.0, max=1.0):
+    """x limited to [min, max], by default [-1, 1]: the straight-line tanh."""
+    return clip(x, min, max)

@@ -1,0 +1,143 @@
+"""Sums of products: matrix products, and every one that einsum can name."""
+
+from __future__ import annotations
+
+import string
+
+import numpy as np
+
+from ..backend import xp
+from ..op import op, unbroadcast
+from ..tensor import Tensor
+from .shape import check_axes, swapaxes, unsqueeze
+
+
+@op
+def matmul(x, y, /):
+    """Matrix product of the last two axes, the others broadcast: (..,m,k), (..,k,n) -> (..,m,n); vectors too."""
+    if np.ndim(x) == 0 or np.ndim(y) == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise ValueError(f"matmul: shapes {np.shape(x)} and {np.shape(y)} do not fit; want (..,m,k) and (..,k,n)")
+    return xp(x).matmul(x, y)
+
+
+def _matmul_rule(side):
+    def rule(g, out, x, y):
+        # a vector is a matrix of one row (x) or one column (y)
+        if y.ndim == 1:
+            g = unsqueeze(g, -1)
+        if x.ndim == 1:
+            g = unsqueeze(g, -2)
+        rows = unsqueeze(x, 0) if x.ndim == 1 else x
+        columns = unsqueeze(y, 1) if y.ndim == 1 else y
+        if side == "x":
+            return unbroadcast(g @ swapaxes(columns, -1, -2), rows).reshape(x.shape)
+        return unbroadcast(swapaxes(rows, -1, -2) @ g, columns).reshape(y.shape)
+
+    return rule
+
+
+matmul.defvjp(x=_matmul_rule("x"), y=_matmul_rule("y"))
+
+
+@op
+def linear(x, w, b=None, /):
+    """x w^T + b, an affine map of the last axis. x (..,n), w (m,n), b (m) or None -> (..,m)."""
+    if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
+        raise ValueError(f"linear: x has shape {x.shape}, w {w.shape}; want (..,n) and (m,n)")
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"linear: b has shape {b.shape}; want {w.shape[:1]}, one number for each row of w")
+    out = xp(x).matmul(x, w.T)
+    return out if b is None else out + b
+
+
+linear.defvjp(
+    x=lambda g, out, x, w, b: g @ w,
+    w=lambda g, out, x, w, b: g.reshape((-1, w.shape[0])).T @ x.reshape((-1, w.shape[1])),
+    b=lambda g, out, x, w, b: unbroadcast(g, b),
+)
+
+
+def einsum(subscripts, *operands):
+    """Einstein summation, as in numpy.einsum: einsum("bij,bjk->bik", x, y). Letters, "..." and "->" are understood."""
+    xs = [x if isinstance(x, Tensor) else Tensor(x) for x in operands]
+    terms, result = _subscripts(subscripts, [x.ndim for x in xs])
+    return contract(*xs, terms=terms, result=result)
+
+
+@op
+def contract(*xs, terms, result):
+    """einsum with its subscripts taken apart: terms, one string of letters an operand, and the result's."""
+    return xp(xs[0]).einsum(f"{','.join(terms)}->{result}", *xs, optimize=len(xs) > 2)
+
+
+def _contract_rule(g, out, i, xs, terms, result):
+    # The sum is linear in operand i, so its gradient is an einsum too: g and the other operands, down to i's letters.
+    wanted, operands, given = "", [g], [result]
+    for j, x in enumerate(xs):
+        if j != i:
+            operands.append(x)
+            given.append(terms[j])
+    known = set("".join(given))
+    unused = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
+    for letter, n in zip(terms[i], xs[i].shape):
+        if letter in wanted:  # a diagonal, "ii": the gradient lies on it, delta_ij
+            twin = next(unused)
+            operands.append(xp(g.data).eye(n, dtype=g.dtype))
+            given.append(letter + twin)
+            letter = twin
+        elif letter not in known:  # summed in operand i alone: the gradient is the same all along it
+            operands.append(xp(g.data).ones(n, dtype=g.dtype))
+            given.append(letter)
+        wanted += letter
+    return unbroadcast(contract(*operands, terms=tuple(given), result=wanted), xs[i])
+
+
+contract.defvjp(xs=_contract_rule)
+
+
+def _subscripts(subscripts, ndims):
+    """Take "ij,...j->i..." apart into one string of letters an operand and one for the result."""
+    text = subscripts.replace(" ", "")
+    left, arrow, result = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, got {len(ndims)}")
+    if not set(text.replace("->", "").replace("...", "").replace(",", "")) <= set(string.ascii_letters):
+        raise ValueError(f"einsum: {subscripts!r} may hold letters, ',', '...' and '->' only")
+    spare = "".join(sorted(set(string.ascii_letters) - set(text)))
+    hidden = 0  # the most axes that a "..." stands for
+    for k, (term, ndim) in enumerate(zip(terms, ndims)):
+        n = ndim - len(term.replace("...", ""))
+        if n < 0 or (n > 0 and "..." not in term):
+            raise ValueError(f"einsum: {term!r} in {subscripts!r} does not fit an operand of {ndim} axes")
+        terms[k] = term.replace("...", spare[-n:] if n else "")
+        hidden = n if n > hidden else hidden
+    dots = spare[-hidden:] if hidden else ""
+    if not arrow:  # by convention: letters that occur once, in alphabetical order
+        letters = left.replace(",", "").replace("...", "")
+        result = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    return tuple(terms), result.replace("...", dots)
+
+
+def outer(x, y):
+    """All products of an element of x and one of y: (m), (n) -> (m,n); x and y made flat."""
+    x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
+    return x.reshape((-1, 1)) * y.reshape((1, -1))
+
+
+def tensordot(x, y, axes=2):
+    """Sum of products over axes: the last `axes` of x with the first of y, or a pair (axes of x, axes of y)."""
+    x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
+    if isinstance(axes, int):
+        axes = (range(x.ndim - axes, x.ndim), range(axes))
+    pairs = [[side] if isinstance(side, int) else list(side) for side in axes]
+    if len(pairs[0]) != len(pairs[1]):
+        raise ValueError(f"tensordot: {len(pairs[0])} axes of x against {len(pairs[1])} of y; they must pair up")
+    for side, t in zip(pairs, (x, y)):
+        check_axes("tensordot", side, t.ndim)
+    xs = list(string.ascii_lowercase[: x.ndim])
+    ys = list(string.ascii_uppercase[: y.ndim])
+    for a, b in zip(*pairs):
+        ys[b] = xs[a]
+    result = [c for c in xs if c not in ys] + [c for c in ys if c not in xs]
+    return einsum(f"{''.join(xs)},{''.join(ys)}->{''.join(result)}", x, y)

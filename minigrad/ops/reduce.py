@@ -1,0 +1,165 @@
+"""Many elements into one: sums, extremes, and the softmax family.
+
+axis is an int, several ints, or None for all axes; keepdims keeps the reduced axes with length 1.
+"""
+
+from __future__ import annotations
+
+from ..backend import xp
+from ..op import op
+from ..tensor import Tensor
+from .arithmetic import where
+from .elementwise import exp
+from .shape import broadcast_to, check_axes, reshape
+
+
+@op
+def sum(x, /, axis=None, keepdims=False):
+    """Sum of elements."""
+    return x.sum(axis=_known("sum", axis, x), keepdims=keepdims)
+
+
+sum.defvjp(x=lambda g, out, x, axis, keepdims: broadcast_to(_restore(g, x, axis), x.shape))
+
+
+def mean(x, axis=None, keepdims=False):
+    """Arithmetic mean. ValueError over no elements."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return sum(x, axis, keepdims) * (1.0 / _count("mean", x, axis))
+
+
+def var(x, axis=None, keepdims=False, ddof=0):
+    """Mean squared distance from the mean, over the count minus ddof (1: the unbiased estimate)."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    n = _count("var", x, axis)
+    if n <= ddof:
+        raise ValueError(f"var: ddof {ddof} leaves nothing to divide by, of {n} elements")
+    deviation = x - mean(x, axis, keepdims=True)
+    return sum(deviation * deviation, axis, keepdims) * (1.0 / (n - ddof))
+
+
+@op
+def max(x, /, axis=None, keepdims=False):
+    """Largest element; equal ones share the gradient."""
+    return x.max(axis=_known("max", axis, x), keepdims=keepdims)
+
+
+@op
+def min(x, /, axis=None, keepdims=False):
+    """Smallest element; equal ones share the gradient."""
+    return x.min(axis=_known("min", axis, x), keepdims=keepdims)
+
+
+def _extreme_rule(g, out, x, axis, keepdims):
+    hits = (x == _restore(out, x, axis)).astype(x.dtype)  # constant
+    return _restore(g, x, axis) * (hits / sum(hits, axis, keepdims=True))
+
+
+max.defvjp(x=_extreme_rule)
+min.defvjp(x=_extreme_rule)
+
+
+@op
+def prod(x, /, axis=None, keepdims=False):
+    """Product of elements."""
+    return x.prod(axis=_known("prod", axis, x), keepdims=keepdims)
+
+
+def _prod_rule(g, out, x, axis, keepdims):
+    # d/dx_i is the product of all others: out / x_i, unless there are zeros to divide by
+    g = _restore(g, x, axis)
+    if bool((x.data != 0).all()):
+        return g * _restore(out, x, axis) / x
+    axes = check_axes("prod", axis, x.ndim)
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    n = _count("prod", x, axis)
+    rows = x.transpose((*kept, *axes)).reshape((*(x.shape[i] for i in kept), 1, n))
+    others = prod(where(xp(x.data).eye(n, dtype=bool), 1.0, rows), axis=-1)  # (kept, 1, n) -> (kept, n, n) -> (kept, n)
+    others = others.reshape(tuple(x.shape[i] for i in (*kept, *axes)))
+    back = tuple(sorted(range(x.ndim), key=(*kept, *axes).__getitem__))
+    return g * others.transpose(back)
+
+
+prod.defvjp(x=_prod_rule)
+
+
+@op
+def logsumexp(x, /, axis=None, keepdims=False):
+    """log sum e**x, without overflow: the largest element is taken out first. -inf where all elements are."""
+    axis = _known("logsumexp", axis, x)
+    top = x.max(axis=axis, keepdims=True)
+    top = xp(x).where(xp(x).isfinite(top), top, 0)
+    total = xp(x).exp(x - top).sum(axis=axis, keepdims=True)
+    total = xp(x).log(total, where=total > 0, out=xp(x).full_like(total, -float("inf"))) + top
+    return total if keepdims else total.squeeze(axis)
+
+
+# d/dx log sum e^x = softmax(x) = e^(x - out), but where out is large its rounding would be a factor of the gradient
+logsumexp.defvjp(x=lambda g, out, x, axis, keepdims: _restore(g, x, axis) * softmax(x, axis))
+
+
+@op
+def softmax(x, /, axis=-1):
+    """e**x / sum e**x along an axis (or several)."""
+    e = xp(x).exp(x - x.max(axis=_known("softmax", axis, x), keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=True)))
+
+
+@op
+def log_softmax(x, /, axis=-1):
+    """x - log sum e**x along an axis (or several)."""
+    shifted = x - x.max(axis=_known("log_softmax", axis, x), keepdims=True)
+    return shifted - xp(x).log(xp(x).exp(shifted).sum(axis=axis, keepdims=True))
+
+
+log_softmax.defvjp(x=lambda g, out, x, axis: g - exp(out) * sum(g, axis, keepdims=True))
+
+
+@op
+def norm(x, /, axis=None, keepdims=False):
+    """Euclidean length sqrt(sum x**2); the gradient at the zero vector is 0."""
+    return xp(x).sqrt((x * x).sum(axis=_known("norm", axis, x), keepdims=keepdims))
+
+
+def _norm_rule(g, out, x, axis, keepdims):
+    length = where(out == 0, 1.0, out)
+    return _restore(g / length, x, axis) * x
+
+
+norm.defvjp(x=_norm_rule)
+
+
+def argmax(x, axis=None):
+    """Index of the largest element along an axis, of x made flat if None. An integer tensor: no gradient."""
+    return Tensor.wrap((x.data if isinstance(x, Tensor) else Tensor(x).data).argmax(axis))
+
+
+def argmin(x, axis=None):
+    """Index of the smallest element along an axis, of x made flat if None. An integer tensor: no gradient."""
+    return Tensor.wrap((x.data if isinstance(x, Tensor) else Tensor(x).data).argmin(axis))
+
+
+def _known(name, axis, x):
+    """Return axis as NumPy takes it, after a check that x has it."""
+    check_axes(name, axis, x.ndim)
+    return axis
+
+
+def _restore(g, x, axis):
+    """Give a reduced tensor its axes back, with length 1, so that it broadcasts against x."""
+    axes = check_axes("reduce", axis, x.ndim)
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    return g if g.shape == shape else reshape(g, shape)
+
+
+def _count(name, x, axis):
+    """Return how many elements are reduced to one."""
+    n = 1
+    for i in check_axes(name, axis, x.ndim):
+        n *= x.shape[i]
+    if n == 0:
+        raise ValueError(f"{name}: no elements along axis {axis} of shape {x.shape}")
+    return n
