@@ -1,0 +1,1 @@
+"""Demos: `python -m demos` lists them, `python -m demos NAME` runs one."""

@@ -1,0 +1,28 @@
+"""The numbers of a demo: printed beside their baselines, and written to metrics.json."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+class Results:
+    """Numbers by name, each with what it is compared with."""
+
+    def __init__(self, demo: str, **settings: Any):
+        self.record: dict[str, Any] = {"demo": demo, "settings": settings, "metrics": {}}
+
+    def add(self, name: str, value: float, **baselines: float) -> None:
+        """Print a number and its baselines, measured in the same run, and keep them."""
+        self.record["metrics"][name] = {"value": float(value), **{k: float(v) for k, v in baselines.items()}}
+        beside = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in baselines.items())
+        print(f"  {name:<34}{value:.4g}" + (f"   ({beside})" if beside else ""))
+
+    def save(self, folder: Path) -> None:
+        """Write metrics.json, whole or not at all."""
+        aside = folder / "metrics.json.partial"
+        aside.write_text(json.dumps(self.record, indent=2) + "\n")
+        os.replace(aside, folder / "metrics.json")
+        print(f"pictures and metrics.json are in {folder}")

@@ -1,0 +1,87 @@
+"""The training loop: batches, progress, checkpoints; Ctrl-C and --resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from minigrad import Tensor, checkpoint, nn, no_grad
+
+SECONDS_BETWEEN_SAVES = 5
+
+
+def batches(n: int, size: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
+    """Yield index arrays that cover range(n), `size` at a time: in order, or shuffled by rng."""
+    order = np.arange(n) if rng is None else rng.permutation(n)
+    return (order[i : i + size] for i in range(0, n, size))
+
+
+def train(
+    model: nn.Module,
+    loss: Callable[..., Tensor],
+    arrays: tuple[np.ndarray, ...],
+    optimizer: Any,
+    *,
+    epochs: int,
+    rng: np.random.Generator,
+    batch_size: int = 128,
+    schedule: Callable[[int], float] | None = None,
+    path: Path,
+    resume: bool = False,
+    settings: dict[str, Any],
+    label: str = "",
+    device: str = "cpu",
+) -> list[float]:
+    """Minimise loss(*batch) over batches of arrays and return the mean loss of every epoch.
+
+    arrays: of equal length, cut into batches together, each batch a Tensor on device. rng shuffles, and is the one
+    that the model draws from too. schedule: step -> learning rate. After an epoch, but not every few seconds, all of
+    the state goes to path; resume takes it from there, and a stopped run ends with the same bits as one that was not.
+    settings: what the run depends on; ValueError if a run under other settings is resumed.
+    """
+    history, first, rngs, due = [], 0, {"train": rng}, 0.0
+    if resume and path.exists():
+        first, extra = checkpoint.load_training(path, model, optimizer, rngs)
+        if extra["settings"] != settings:
+            raise ValueError(f"{path} is of a run with the settings {extra['settings']}, not {settings}; give it those")
+        history = extra["history"]
+    n = len(arrays[0])
+    step, steps = first * -(-n // batch_size), -(-n // batch_size)
+    model.train()
+    with tqdm(total=epochs * steps, initial=step, desc=label, unit="step", mininterval=0.5) as bar:
+        for epoch in range(first, epochs):
+            total = 0.0
+            for index in batches(n, batch_size, rng):
+                if schedule is not None:
+                    optimizer.lr = schedule(step)
+                total += len(index) * _step(loss, [Tensor.wrap(a[index]).to(device) for a in arrays], optimizer)
+                step += 1
+                bar.update()
+            history.append(total / n)
+            bar.set_postfix(epoch=f"{epoch + 1}/{epochs}", loss=f"{history[-1]:.4g}")
+            if time.monotonic() >= due or epoch + 1 == epochs:
+                extra = {"history": history, "settings": settings}
+                checkpoint.save_training(path, model, optimizer, epoch + 1, rngs, extra)
+                due = time.monotonic() + SECONDS_BETWEEN_SAVES
+    model.eval()
+    return history
+
+
+def _step(loss: Callable[..., Tensor], batch: list[Tensor], optimizer: Any) -> float:
+    """Take one step and return the loss. The graph is freed on return, before the next batch builds its own."""
+    optimizer.zero_grad()
+    value = loss(*batch)
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def apply(f: Callable[[Tensor], Tensor], x: np.ndarray, batch_size: int = 500, device: str = "cpu") -> np.ndarray:
+    """Compute f on all of x, a batch at a time and without recording -> one array."""
+    with no_grad():
+        return np.concatenate([f(Tensor.wrap(x[i]).to(device)).to("cpu").numpy() for i in batches(len(x), batch_size)])

@@ -1,0 +1,1 @@
+"""One file a model: citation, formula of the loss, Module, loss. No data, no training, no plotting."""
