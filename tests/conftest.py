@@ -1,0 +1,31 @@
+"""What the tests share: repeatable Hypothesis examples, a random generator, and a REGISTRY that tests may plant in."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from minigrad import REGISTRY
+
+settings.register_profile(
+    "minigrad",
+    max_examples=25,
+    derandomize=True,  # the same examples in every run: a failure is the code's doing
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("minigrad")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def registry():
+    """The REGISTRY; what a test adds to it or takes from it is undone afterwards."""
+    before = dict(REGISTRY)
+    yield REGISTRY
+    REGISTRY.clear()
+    REGISTRY.update(before)

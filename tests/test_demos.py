@@ -1,0 +1,80 @@
+"""Every demo, run as a user would: quickly, interrupted, resumed, and with wrong options."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from demos.__main__ import DEMOS
+from minigrad import checkpoint
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments, **environment):
+    command = [sys.executable, "-m", "demos", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_the_list_names_every_demo_in_one_line():
+    lines = run().stdout.splitlines()
+    for name in DEMOS:
+        assert sum(line.strip().startswith(name) and len(line) > len(name) + 20 for line in lines) == 1
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_quick_run_ends_with_metrics_and_whole_pictures(name, tmp_path):
+    done = run(name, "--quick", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert metrics and all(numbers["value"] >= 0 for numbers in metrics.values())
+    assert not list(tmp_path.glob("*partial*"))
+    for picture in tmp_path.glob("*.png"):
+        assert picture.read_bytes().endswith(b"IEND\xaeB`\x82")
+    assert run(name, "--help").returncode == 0
+
+
+def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path):
+    options = ["autoencoder", "--quick", "--epochs", "60"]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run(*options, "--out", whole).returncode == 0
+    command = [sys.executable, "-m", "demos", *options, "--out", str(stopped)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    state = stopped / "training-k2.safetensors"
+    while not state.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130 and "--resume" in output
+    assert checkpoint.load(state)[1]["training_state"]["epoch"] < 60
+    assert run(*options, "--out", stopped, "--resume").returncode == 0
+    for path in whole.glob("*.safetensors"):
+        a, b = checkpoint.load(path), checkpoint.load(stopped / path.name)
+        assert a[1] == b[1] and all(a[0][name].tobytes() == b[0][name].tobytes() for name in a[0])
+
+
+def test_resuming_under_other_settings_is_refused(tmp_path):
+    options = ["autoencoder", "--quick", "--epochs", "1", "--out", tmp_path]
+    assert run(*options).returncode == 0
+    done = run(*options, "--resume", "--seed", "1")
+    assert done.returncode == 1 and "'seed': 0" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["nonsense"], "there is no demo 'nonsense'; there are"),
+        (["autoencoder", "--data", "nonsense"], "no data set 'nonsense'"),
+        (["autoencoder", "--quick", "--device", "gpu"], "device: got 'gpu'; name one of"),
+        (["autoencoder", "--quick", "--epochs", "-1"], "--epochs"),
+        (["autoencoder", "--seed", "x"], "invalid int value"),
+    ],
+)
+def test_wrong_options_get_one_clear_line(arguments, message, tmp_path):
+    done = run(*arguments, *(["--out", tmp_path] if len(arguments) > 1 else []))
+    assert done.returncode in (1, 2) and message in done.stderr and "Traceback" not in done.stderr
