@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor
-from minigrad.optim import CHUNK, LBFGS, SGD, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
+from minigrad.optim import LBFGS, SGD, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
+from minigrad.optim.optimizer import CHUNK
 
 STEPS = 20
 OPTIMIZERS = [
@@ -292,8 +293,10 @@ PLAIN = Tensor([1.0])
 
 @pytest.mark.parametrize(
     "kind",
-    [lambda xs: SGD(xs, lr=0.1), RMSprop, Adam, AdamW, LBFGS]
-    + [lambda xs: clip_grad_norm(xs, 1), lambda xs: clip_grad_value(xs, 1)],
+    [
+        *(lambda xs: SGD(xs, lr=0.1), RMSprop, Adam, AdamW, LBFGS),
+        *(lambda xs: clip_grad_norm(xs, 1), lambda xs: clip_grad_value(xs, 1)),
+    ],
 )
 @pytest.mark.parametrize(
     "parameters, error, message",

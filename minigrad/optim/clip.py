@@ -1,0 +1,33 @@
+"""Gradients kept within bounds, between backward() and step()."""
+
+from __future__ import annotations
+
+import math
+
+from ..backend import xp
+from .optimizer import Parameters, check_number, check_parameters
+
+
+def clip_grad_norm(parameters: Parameters, max_norm: float) -> float:
+    """Scale all gradients, in place, so that their joint Euclidean norm is at most max_norm; return the norm before.
+
+    g <- g max_norm / |g| where |g| > max_norm > 0. FloatingPointError, with nothing changed, if |g| is not finite.
+    Pascanu, Mikolov & Bengio 2013.
+    """
+    max_norm = check_number("clip_grad_norm: max_norm", max_norm, zero=False)
+    grads = [x.grad.data for x in check_parameters("clip_grad_norm", parameters) if x.grad is not None]
+    norm = math.hypot(*[float(xp(g).linalg.norm(g)) for g in grads])
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"clip_grad_norm: the norm is {norm}; detect_anomaly() names the op it comes from")
+    if norm > max_norm:
+        for g in grads:
+            g *= max_norm / norm
+    return norm
+
+
+def clip_grad_value(parameters: Parameters, clip_value: float) -> None:
+    """Limit every element of the gradients, in place, to [-clip_value, clip_value]; clip_value > 0. NaN stays NaN."""
+    clip_value = check_number("clip_grad_value: clip_value", clip_value, zero=False)
+    grads = [x.grad.data for x in check_parameters("clip_grad_value", parameters) if x.grad is not None]
+    for g in grads:
+        xp(g).clip(g, -clip_value, clip_value, out=g)

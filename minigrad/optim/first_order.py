@@ -1,0 +1,101 @@
+"""SGD, RMSprop, Adam: each update() is its paper's formula.
+
+It sees the parameters in pieces that fit the processor's cache, so that the temporaries it makes are small and quick
+to come by.
+"""
+
+from __future__ import annotations
+
+from ..backend import xp
+from .optimizer import Optimizer, Parameters
+
+
+class SGD(Optimizer):
+    """Step against the gradient, or, with momentum, along its decaying sum v.
+
+    x <- x - lr g, or v <- momentum v + g; x <- x - lr v, or, with nesterov, x <- x - lr (g + momentum v).
+    momentum in [0, 1), else ValueError. Robbins & Monro 1951; Polyak 1964; Sutskever et al. 2013 for nesterov.
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0
+    ):
+        self.momentum = self._number("momentum", momentum, below=1)
+        self.nesterov = nesterov
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs momentum, which is 0; try momentum=0.9")
+        super().__init__(parameters, lr, weight_decay, ["v"] if momentum else [])
+
+    def update(self, t, x, g, v=None):
+        if v is not None:
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        x -= self.lr * g
+
+
+class RMSprop(Optimizer):
+    """Divide the gradient by its recent size, the root of a running mean s of its square.
+
+    s <- alpha s + (1 - alpha) g^2; d = g / (sqrt(s) + eps); x <- x - lr d, or v <- momentum v + d; x <- x - lr v.
+    alpha and momentum in [0, 1), eps > 0, else ValueError. Tieleman & Hinton 2012, Coursera lecture 6.5.
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0, momentum: float = 0,
+    ):  # fmt: skip
+        self.alpha = self._number("alpha", alpha, below=1)
+        self.eps = self._number("eps", eps, zero=False)
+        self.momentum = self._number("momentum", momentum, below=1)
+        super().__init__(parameters, lr, weight_decay, ["s", "v"] if momentum else ["s"])
+
+    def update(self, t, x, g, s, v=None):
+        s += (1 - self.alpha) * (g * g - s)
+        d = g / (xp(s).sqrt(s) + self.eps)
+        if v is not None:
+            v *= self.momentum
+            v += d
+            d = v
+        x -= self.lr * d
+
+
+class Adam(Optimizer):
+    """Step along a running mean m of the gradient, divided by the root of a running mean s of its square.
+
+    m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; x <- x - lr m' / (sqrt(s') + eps), where m' = m / (1 - b1^t) and
+    s' = s / (1 - b2^t) undo the pull of the zeros that m and s start from.
+    b1 and b2 in [0, 1), eps > 0, else ValueError. Kingma & Ba 2015.
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0,
+    ):  # fmt: skip
+        b1, b2 = betas
+        self.betas = self._number("betas[0]", b1, below=1), self._number("betas[1]", b2, below=1)
+        self.eps = self._number("eps", eps, zero=False)
+        super().__init__(parameters, lr, weight_decay, ["m", "s"])
+
+    def update(self, t, x, g, m, s):
+        b1, b2 = self.betas
+        m += (1 - b1) * (g - m)
+        s += (1 - b2) * (g * g - s)
+        x -= self.lr / (1 - b1**t) * m / (xp(s).sqrt(s / (1 - b2**t)) + self.eps)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay stays out of m and s: x <- (1 - lr weight_decay) x, then Adam's step.
+
+    Loshchilov & Hutter 2019.
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):  # fmt: skip
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def decay(self, x, g):
+        x *= 1 - self.lr * self.weight_decay
+        return g

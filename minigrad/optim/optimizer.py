@@ -1,0 +1,138 @@
+"""What the first-order optimizers share: the parameters, their state, and the walk over both in small pieces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, device_of, to_device, xp
+from ..tensor import Tensor
+
+CHUNK = 2**14
+Parameters = Iterable[Tensor]  # leaves that require gradients, each once; else TypeError or ValueError
+
+
+class Optimizer:
+    """What the first-order optimizers share: the parameters, their state, and the walk over them.
+
+    A subclass names its state (for each name, zeros like each parameter) and defines update(t, x, g, *state), which
+    changes x and the state in place: t counts the parameter's steps from 1, the others are arrays of one shape.
+    lr > 0 and weight_decay >= 0, else ValueError.
+    """
+
+    update: Callable[..., None]
+
+    def __init__(self, parameters: Parameters, lr: float, weight_decay: float, state: list[str]):
+        self.parameters = check_parameters(type(self).__name__, parameters)
+        self.lr = self._number("lr", lr, zero=False)
+        self.weight_decay = self._number("weight_decay", weight_decay)
+        self.state_names = state
+        self.state: dict[str, Array] = {"steps": np.zeros(len(self.parameters), np.int64)}
+        for name in state:
+            self.state |= {f"{name}.{i}": xp(x.data).zeros_like(x.data) for i, x in enumerate(self.parameters)}
+
+    def step(self) -> None:
+        """Update, in place, every parameter that has a gradient.
+
+        ValueError, with nothing changed, if lr is negative or not finite, or a gradient is not like its parameter.
+        """
+        self.lr = self._number("lr", self.lr)  # a float: NumPy scalars, as schedules may give, widen float32
+        ready = [(i, x.data, x.grad.data) for i, x in enumerate(self.parameters) if x.grad is not None]
+        for i, x, g in ready:
+            self._check_alike(i, x, g)
+        for i, x, g in ready:
+            self.state["steps"][i] += 1
+            for x_chunk, g_chunk, *state in _chunks(x, g, *self._state_of(i)):
+                if self.weight_decay:
+                    g_chunk = self.decay(x_chunk, g_chunk)
+                self.update(self.state["steps"][i].item(), x_chunk, g_chunk, *state)
+
+    def decay(self, x: Array, g: Array) -> Array:
+        """Return the gradient with that of the penalty weight_decay / 2 |x|^2 added."""
+        return g + self.weight_decay * x
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: backward() adds to those it finds."""
+        for x in self.parameters:
+            x.grad = None
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of the step counts, "steps", and of the state, "m.0", "m.1" and so on.
+
+        With them, and made with the same arguments, another optimizer goes on bit for bit.
+        """
+        return {name: to_device(a, "cpu").copy() for name, a in self.state.items()}
+
+    def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what state_dict returned. ValueError, with nothing changed, if names, shapes or dtypes differ."""
+        for name in sorted(self.state.keys() | arrays.keys()):
+            got, own = _kind(arrays.get(name)), _kind(self.state.get(name))
+            if got != own:
+                raise ValueError(
+                    f"{type(self).__name__}: {name!r} is {got} in the loaded state, {own} here; the optimizers' kind, "
+                    "options and parameters must be the same"
+                )
+        for name, a in self.state.items():
+            a[...] = to_device(arrays[name], device_of(a))
+
+    def _state_of(self, i: int) -> list[Array]:
+        return [self.state[f"{name}.{i}"] for name in self.state_names]
+
+    def _check_alike(self, i: int, x: Array, g: Array) -> None:
+        for what, a in zip(["gradient", *self.state_names], [g, *self._state_of(i)]):
+            if (a.shape, a.dtype, device_of(a)) != (x.shape, x.dtype, device_of(x)):
+                raise ValueError(
+                    f"{type(self).__name__}: parameter {i} is {_kind(x)} on {device_of(x)}, its {what} {_kind(a)} on "
+                    f"{device_of(a)}; they must be alike. Convert a model before you make its optimizer"
+                )
+
+    def _number(self, name: str, value: float, below: float = math.inf, zero: bool = True) -> float:
+        return check_number(f"{type(self).__name__}: {name}", value, below, zero)
+
+
+def _chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield matching flat pieces, of at most CHUNK elements, of arrays of one shape.
+
+    They are views; of an array that is strided, or lies in another order than the rest, buffers, which nditer copies
+    back. On a GPU, where launching a kernel costs more than memory, the arrays come whole.
+    """
+    if xp(x) is not np:
+        yield x, g, *state
+        return
+    access: Any = [["readwrite"], ["readonly"], *[["readwrite"]] * len(state)]
+    with np.nditer([x, g, *state], ["external_loop", "buffered", "zerosize_ok"], access, buffersize=CHUNK) as pieces:
+        yield from pieces
+
+
+def _kind(a: Array | None) -> str:
+    return "missing" if a is None else f"{a.dtype} {a.shape}"
+
+
+def check_parameters(who: str, parameters: Parameters) -> list[Tensor]:
+    """Return the parameters as a list: different leaf Tensors that require gradients, at least one."""
+    if isinstance(parameters, Tensor):
+        raise TypeError(f"{who}: got one Tensor; give a list, as [x]")
+    xs = list(parameters)
+    if not xs:
+        raise ValueError(f"{who}: got no parameters; give model.parameters() or a list of Tensors")
+    for i, x in enumerate(xs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{who}: parameter {i} is a {type(x).__name__}; give one flat list of Tensors")
+        if not x.requires_grad:
+            raise ValueError(f"{who}: parameter {i} does not require gradients; make it with requires_grad=True")
+        if x._op is not None:
+            raise ValueError(f"{who}: parameter {i} is a result of {x._op.name}; only leaves have a .grad")
+        if any(x is other for other in xs[:i]):
+            raise ValueError(f"{who}: parameter {i} was given before; give each once")
+    return xs
+
+
+def check_number(what: str, value: float, below: float = math.inf, zero: bool = True) -> float:
+    """Return value as a float; ValueError unless it is a number in [0, below), or in (0, below) without zero."""
+    if not isinstance(value, Real) or not 0 <= value < below or not (value or zero):
+        raise ValueError(f"{what} is {value!r}; it must be a number in {'[' if zero else '('}0, {below})")
+    return float(value)
