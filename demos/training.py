@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minigrad import Tensor, checkpoint, nn, no_grad
+from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad
 
 SECONDS_BETWEEN_SAVES = 5
 
@@ -44,6 +44,7 @@ def train(
     the state goes to path; resume takes it from there, and a stopped run ends with the same bits as one that was not.
     settings: what the run depends on; ValueError if a run under other settings is resumed.
     """
+    keep_memory()
     history, first, rngs, due = [], 0, {"train": rng}, 0.0
     if resume and path.exists():
         first, extra = checkpoint.load_training(path, model, optimizer, rngs)

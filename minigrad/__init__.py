@@ -4,6 +4,7 @@ Read tensor.py first, then op.py, then any file of ops/.
 """
 
 from . import checkpoint, nn, optim, schedules
+from .backend import keep_memory
 from .gradcheck import GradcheckError, KinkError, gradcheck
 from .graph import draw_graph
 from .op import REGISTRY, detect_anomaly, op, unbroadcast

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import re
 import sys
@@ -73,6 +74,20 @@ def gpu() -> ModuleType:
     if answer != 3:
         raise RuntimeError(f"no GPU: a kernel that writes 3 wrote {answer}; check the driver")
     return cupy
+
+
+def keep_memory() -> bool:
+    """Let the C library keep freed memory for the next allocation instead of returning it to the system.
+
+    A training step frees and allocates the same arrays again and again; by default glibc gives large ones back each
+    time, and every page of them is a page fault later. For the whole process, so it is yours to call: the process then
+    stays as large as it has ever been. True where that was done (Linux with glibc), False elsewhere.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return False
+    M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
 
 
 def check_same_device(name: str, arrays: list[Array]) -> None:

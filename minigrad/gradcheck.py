@@ -100,7 +100,10 @@ def _slope(phi: Callable[[], float], here: float, a: np.ndarray, index: tuple) -
     slope = (mm - 8 * m + 8 * p - pp) / (12 * h)
     # right minus left slope: h f'' where f is smooth, so it doubles with the step; where f bends it does not
     bend, bend2 = (p - 2 * here + m) / h, (pp - 2 * here + mm) / (2 * h)
-    return slope, abs(bend2 - 2 * bend)
+    # the slope across: nearly the same for both steps where f is smooth, halved where f jumps
+    across, across2 = (p - m) / (2 * h), (pp - mm) / (4 * h)
+    jump = abs(across - across2) if abs(across2) < 0.75 * abs(across) else 0.0
+    return slope, max(abs(bend2 - 2 * bend), jump)
 
 
 def _fail(name, argument, index, analytic, numeric, roughness) -> None:

@@ -128,6 +128,8 @@ class Op:
 
     def _depends(self, inputs: tuple) -> bool:
         """Tell whether an input that requires a gradient has a rule for it."""
+        if not self.rules:
+            raise TypeError(f"{self.name}: a gradient is wanted, but it has no rules; give it {self.name}.defvjp(..)")
         if None not in self.rules.values():
             return True
         return any(

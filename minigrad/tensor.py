@@ -187,6 +187,8 @@ def _own(data: Any) -> Array:
         return data.data.copy()
     if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
         raise TypeError("Tensor: got a list of Tensors; join them with mg.stack or mg.concatenate")
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as by data.filled(0)")
     array = data.copy() if is_array(data) else np.array(data)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"Tensor: got {array.dtype} data; real numbers are needed")

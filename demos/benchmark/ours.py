@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad import Tensor, optim
+from minigrad import Tensor, keep_memory, optim
 from models.vae import DenseVAE, negative_elbo
 
+keep_memory()
 BATCH = 128
 
 

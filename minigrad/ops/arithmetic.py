@@ -135,8 +135,11 @@ where.defvjp(
 
 @op
 def astype(x, /, dtype):
-    """x with another dtype. The gradient comes back in x's own."""
-    return x.astype(dtype)
+    """x with another dtype, of real numbers. The gradient comes back in x's own."""
+    out = x.astype(dtype)
+    if out.dtype.kind not in "fiub":
+        raise TypeError(f"astype: {out.dtype} holds no real numbers; use a float, integer or bool dtype")
+    return out
 
 
 astype.defvjp(x=lambda g, out, x, dtype: g.astype(x.dtype))

@@ -122,7 +122,7 @@ tanh.defvjp(x=lambda g, out, x: g * (1.0 - square(out)))
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
     with np.errstate(over="ignore"):  # e**-x = inf far below 0 gives the right answer, 0
-        return 1.0 / (1.0 + xp(x).exp(-x))
+        return 1.0 / (1.0 + xp(x).exp(-1.0 * x))  # not -x, which wraps unsigned integers
 
 
 sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
@@ -131,7 +131,7 @@ sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
 @op
 def softplus(x, /):
     """log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), which cannot overflow."""
-    return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
+    return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-1.0 * xp(x).abs(x)))
 
 
 softplus.defvjp(x=lambda g, out, x: g * sigmoid(x))

@@ -47,7 +47,9 @@ def linear(x, w, b=None, /):
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b has shape {b.shape}; want {w.shape[:1]}, one number for each row of w")
     out = xp(x).matmul(x, w.T)
-    return out if b is None else out + b
+    if b is None:
+        return out
+    return xp(x).add(out, b, out=out if out.dtype == b.dtype else None)  # in place, unless b's dtype promotes
 
 
 linear.defvjp(
@@ -77,7 +79,10 @@ def _contract_rule(g, out, i, xs, terms, result):
         if j != i:
             operands.append(x)
             given.append(terms[j])
-    known = set("".join(given))
+    known: dict[str, int] = {}  # the lengths of the letters given; the longer one where a 1 broadcasts
+    for term, x in zip(given, operands):
+        for letter, n in zip(term, x.shape):
+            known[letter] = max(n, known.get(letter, n))
     unused = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
     for letter, n in zip(terms[i], xs[i].shape):
         if letter in wanted:  # a diagonal, "ii": the gradient lies on it, delta_ij
@@ -85,7 +90,7 @@ def _contract_rule(g, out, i, xs, terms, result):
             operands.append(xp(g.data).eye(n, dtype=g.dtype))
             given.append(letter + twin)
             letter = twin
-        elif letter not in known:  # summed in operand i alone: the gradient is the same all along it
+        elif known.get(letter, -1) < n:  # summed in operand i alone: the gradient is the same all along it
             operands.append(xp(g.data).ones(n, dtype=g.dtype))
             given.append(letter)
         wanted += letter
@@ -116,6 +121,8 @@ def _subscripts(subscripts, ndims):
     if not arrow:  # by convention: letters that occur once, in alphabetical order
         letters = left.replace(",", "").replace("...", "")
         result = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    elif dots and "..." not in result:
+        raise ValueError(f"einsum: {subscripts!r} lacks '...' in its result; to sum those axes, name them")
     return tuple(terms), result.replace("...", dots)
 
 
@@ -129,6 +136,8 @@ def tensordot(x, y, axes=2):
     """Sum of products over axes: the last `axes` of x with the first of y, or a pair (axes of x, axes of y)."""
     x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
     if isinstance(axes, int):
+        if not 0 <= axes <= min(x.ndim, y.ndim):
+            raise ValueError(f"tensordot: axes is {axes}, but x has {x.ndim} axes and y {y.ndim}")
         axes = (range(x.ndim - axes, x.ndim), range(axes))
     pairs = [[side] if isinstance(side, int) else list(side) for side in axes]
     if len(pairs[0]) != len(pairs[1]):

@@ -5,6 +5,8 @@ axis is an int, several ints, or None for all axes; keepdims keeps the reduced a
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..backend import xp
 from ..op import op
 from ..tensor import Tensor
@@ -87,11 +89,12 @@ prod.defvjp(x=_prod_rule)
 def logsumexp(x, /, axis=None, keepdims=False):
     """log sum e**x, without overflow: the largest element is taken out first. -inf where all elements are."""
     axis = _known("logsumexp", axis, x)
-    top = x.max(axis=axis, keepdims=True)
+    top = 1.0 * x.max(axis=axis, keepdims=True)  # a float: unsigned integers would wrap below
     top = xp(x).where(xp(x).isfinite(top), top, 0)
     total = xp(x).exp(x - top).sum(axis=axis, keepdims=True)
-    total = xp(x).log(total, where=total > 0, out=xp(x).full_like(total, -float("inf"))) + top
-    return total if keepdims else total.squeeze(axis)
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the right answer
+        out = xp(x).log(total) + top
+    return out if keepdims else out.squeeze(axis)
 
 
 # d/dx log sum e^x = softmax(x) = e^(x - out), but where out is large its rounding would be a factor of the gradient
@@ -101,7 +104,7 @@ logsumexp.defvjp(x=lambda g, out, x, axis, keepdims: _restore(g, x, axis) * soft
 @op
 def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
-    e = xp(x).exp(x - x.max(axis=_known("softmax", axis, x), keepdims=True))
+    e = xp(x).exp(x - 1.0 * x.max(axis=_known("softmax", axis, x), keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -111,7 +114,7 @@ softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=
 @op
 def log_softmax(x, /, axis=-1):
     """x - log sum e**x along an axis (or several)."""
-    shifted = x - x.max(axis=_known("log_softmax", axis, x), keepdims=True)
+    shifted = x - 1.0 * x.max(axis=_known("log_softmax", axis, x), keepdims=True)
     return shifted - xp(x).log(xp(x).exp(shifted).sum(axis=axis, keepdims=True))
 
 

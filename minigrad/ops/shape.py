@@ -150,7 +150,9 @@ def roll(x, /, shift, axis=None):
     return xp(x).roll(x, shift, axis)
 
 
-roll.defvjp(x=lambda g, out, x, shift, axis: roll(g, -np.asarray(shift), axis))
+roll.defvjp(
+    x=lambda g, out, x, shift, axis: roll(g, tuple(-n for n in shift) if isinstance(shift, tuple) else -shift, axis)
+)
 
 
 @op
@@ -176,7 +178,7 @@ def scatter(x, /, index, shape):
     """Zeros of the given shape with x added at index, repeated places adding up: the adjoint of getitem."""
     out = xp(x).zeros(shape, x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if all(i is None or i is ... or isinstance(i, int | slice) or np.asarray(i).dtype == bool for i in parts):
+    if all(i is None or i is ... or isinstance(i, int | slice) or getattr(i, "dtype", None) == "bool" for i in parts):
         out[index] = x  # slices and masks name no place twice
     else:
         xp(x).add.at(out, index, x)

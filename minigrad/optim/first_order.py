@@ -6,6 +6,8 @@ to come by.
 
 from __future__ import annotations
 
+import math
+
 from ..backend import xp
 from .optimizer import Optimizer, Parameters
 
@@ -81,7 +83,13 @@ class Adam(Optimizer):
         b1, b2 = self.betas
         m += (1 - b1) * (g - m)
         s += (1 - b2) * (g * g - s)
-        x -= self.lr / (1 - b1**t) * m / (xp(s).sqrt(s / (1 - b2**t)) + self.eps)
+        # x <- x - lr m' / (sqrt(s') + eps), both sides of the fraction times sqrt(1 - b2^t): fewer passes over memory
+        root = math.sqrt(1 - b2**t)
+        d = xp(s).sqrt(s)
+        d += self.eps * root
+        xp(s).divide(m, d, out=d)
+        d *= self.lr * root / (1 - b1**t)
+        x -= d
 
 
 class AdamW(Adam):

@@ -1,0 +1,297 @@
+"""Every differentiable function at small inputs: what the gradient checks run on.
+
+To add one, write a line:
+
+    case("my_op", lambda x, y: mg.my_op(x, y, axis=1), real(2, 3), positive(3))
+
+that is, the function's name, a call of it, and one input for each argument of the call: real(*shape) and
+positive(*shape) draw float64 numbers of magnitude 0.5 to 1.5, with random signs and without; an array or a list is
+taken as it is. Floating-point inputs are differentiated, integer and boolean ones are constants; integers that are
+computed with are int8, because NumPy makes float64 of float32 and int64. Keep inputs small, not square, and away from
+kinks: the check visits every element and complains about kinks.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+import minigrad as mg
+
+
+class Case(NamedTuple):
+    name: str  # of the function under test
+    f: Callable  # calls it on Tensors
+    inputs: list[np.ndarray]  # read-only
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}({', '.join('x'.join(map(str, a.shape)) or 'scalar' for a in self.inputs)})"
+
+
+CASES: list[Case] = []
+
+
+def case(name, f, *inputs):
+    """Add a case; its random inputs depend on its name and its place among the cases of that name alone."""
+    number = Counter(c.name for c in CASES)[name]
+    rng = np.random.default_rng(zlib.crc32(f"{name} {number}".encode()))
+    arrays = [np.array(x(rng) if callable(x) else x) for x in inputs]
+    for a in arrays:
+        a.flags.writeable = False
+    CASES.append(Case(name, f, arrays))
+
+
+def positive(*shape):
+    return lambda rng: rng.uniform(0.5, 1.5, size=shape)
+
+
+def real(*shape):
+    return lambda rng: rng.uniform(0.5, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
+
+
+# ---- arithmetic ------------------------------------------------------------------------------------------------------
+
+for f in (mg.add, mg.subtract, mg.multiply, mg.divide, mg.maximum, mg.minimum):
+    case(f.name, f, real(2, 3), real(2, 3))
+    case(f.name, f, real(2, 3), real(3))
+    case(f.name, f, real(2, 1), real(1, 3))
+    case(f.name, f, real(), real(2, 1, 2))
+    case(f.name, f, real(0, 3), real(3))
+    case(f.name, lambda x, f=f: f(x, 0.25), real(2, 3))
+    case(f.name, lambda x, f=f: f(2, x), real(3))
+    case(f.name, lambda x, y, f=f: f(x, y), real(2, 3), np.int8([1, -2, 3]))
+for f in (mg.add, mg.subtract, mg.multiply, mg.divide):  # one tensor as both inputs; a kink of maximum and minimum
+    case(f.name, lambda x, f=f: f(x, x), real(2, 3))
+
+case("negative", mg.negative, real(2, 3))
+case("negative", mg.negative, real())
+
+case("power", mg.power, positive(2, 3), real(2, 3))
+case("power", mg.power, positive(2, 1), real(3))
+case("power", mg.power, real(2, 3), np.int8([1, 2, -2]))
+case("power", mg.power, [[0.0, 0.0, 0.0, 0.0], [-1.5, 0.5, 2.0, -0.5]], np.int8([0, 1, 2, 3]))
+case("power", mg.power, np.int8([[0], [2]]), positive(2, 3))
+for n in (0, 1, 2, 3, 4):
+    case("power", lambda x, n=n: x**n, [-1.5, 0.0, 0.5])
+case("power", lambda x: x**-2.0, real(2, 3))
+case("power", lambda x: x**0.5, positive(3))
+case("power", lambda y: 2**y, real(2, 3))
+case("power", lambda y: 0.0**y, positive(3))
+
+case("where", mg.where, [[True, False, True], [False, False, True]], real(2, 3), real(2, 3))
+case("where", mg.where, [[True], [False]], real(3), real(2, 1))
+case("where", mg.where, [2, 0, -1], real(2, 3), real())
+case("where", lambda c, x: mg.where(c, 1.0, x), [True, False, True], real(3))
+case("where", lambda c, x: mg.where(c, x, 0), [True, False, True], real(2, 3))
+
+case("astype", lambda x: mg.astype(x, x.dtype), real(2, 3))
+case("to_device", lambda x: mg.to_device(x, x.device), real(2, 3))
+
+# ---- elementwise -----------------------------------------------------------------------------------------------------
+
+for f in (mg.exp, mg.expm1, mg.square, mg.reciprocal, mg.abs, mg.sign, mg.sin, mg.cos, mg.tanh, mg.sigmoid,
+          mg.softplus, mg.relu, mg.leaky_relu, mg.elu, mg.erf, mg.gelu, mg.hardtanh):  # fmt: skip
+    case(f.__name__, f, real(2, 3))
+    case(f.__name__, f, real(1, 0, 2))
+for f in (mg.log, mg.log1p, mg.sqrt):
+    case(f.__name__, f, positive(2, 3))
+    case(f.__name__, f, positive(1, 0, 2))
+case("log1p", mg.log1p, [-0.5, -1e-6, 0.0, 1e-6])
+case("expm1", mg.expm1, [-1e-6, 0.0, 1e-6])
+for f in (mg.sigmoid, mg.softplus, mg.tanh, mg.erf, mg.gelu):
+    case(f.__name__, f, [-6.0, 0.0, 6.0])
+case("leaky_relu", lambda x: mg.leaky_relu(x, slope=0.3), real(2, 3))
+case("leaky_relu", lambda x: mg.leaky_relu(x, slope=-1.0), real(3))
+case("elu", lambda x: mg.elu(x, alpha=0.7), real(2, 3))
+case("clip", lambda x: mg.clip(x, -0.75, 0.6), [[-1.5, -0.7, 0.0], [0.5, 0.7, 2.0]])
+case("clip", lambda x: mg.clip(x, min=0.25), real(2, 3))
+case("clip", lambda x: mg.clip(x, max=0), real(2, 3))
+case("hardtanh", lambda x: mg.hardtanh(x, -0.25, 2.0), real(2, 3))
+
+# ---- shape -----------------------------------------------------------------------------------------------------------
+
+case("reshape", lambda x: mg.reshape(x, (3, -1)), real(2, 3))
+case("reshape", lambda x: mg.reshape(x, -1), real(2, 3))
+case("reshape", lambda x: mg.reshape(x, ()), real(1, 1))
+case("reshape", lambda x: mg.reshape(x, (3, 0)), real(0, 2))
+case("transpose", mg.transpose, real(2, 3))
+case("transpose", lambda x: mg.transpose(x, (2, 0, 1)), real(2, 1, 3))
+case("transpose", lambda x: mg.transpose(x, (-1, 0, -2)), real(2, 2, 3))
+case("swapaxes", lambda x: mg.swapaxes(x, 0, -1), real(2, 1, 3))
+case("broadcast_to", lambda x: mg.broadcast_to(x, (2, 4, 3)), real(4, 1))
+case("broadcast_to", lambda x: mg.broadcast_to(x, (2, 3)), real())
+case("broadcast_to", lambda x: mg.broadcast_to(x, (0, 3)), real(1, 3))
+case("squeeze", mg.squeeze, real(1, 3, 1))
+case("squeeze", lambda x: mg.squeeze(x, -1), real(1, 3, 1))
+case("squeeze", lambda x: mg.squeeze(x, (0, 2)), real(1, 3, 1))
+case("unsqueeze", lambda x: mg.unsqueeze(x, 1), real(2, 3))
+case("unsqueeze", lambda x: mg.unsqueeze(x, -1), real(2, 3))
+
+case("concatenate", lambda x, y, z: mg.concatenate([x, y, z]), real(2, 3), real(1, 3), real(0, 3))
+case("concatenate", lambda x, y: mg.concatenate([x, y], axis=-1), real(2, 3), real(2, 1))
+case("concatenate", lambda x, y: mg.concatenate(x, y, axis=-2), real(2, 1, 2), real(2, 2, 2))
+case("concatenate", lambda x: mg.concatenate([x, x], axis=1), real(2, 3))
+case("stack", lambda x, y: mg.stack([x, y]), real(2, 3), real(2, 3))
+case("stack", lambda x, y: mg.stack([x, y], axis=-1), real(2, 3), real(2, 3))
+case("split", lambda x: mg.split(x, 3, axis=-1), real(2, 6))
+case("split", lambda x: mg.split(x, [1, 1, 3]), real(4, 2))
+
+for mode in ("constant", "edge", "reflect"):
+    case("pad", lambda x, mode=mode: mg.pad(x, ((0, 1), (2, 1)), mode), real(2, 3))
+    case("pad", lambda x, mode=mode: mg.pad(x, 1, mode), real(2, 3))
+case("pad", lambda x: mg.pad(x, (0, 2), constant_values=-1.5), real(2, 3))
+case("roll", lambda x: mg.roll(x, 2), real(2, 3))
+case("roll", lambda x: mg.roll(x, -1, axis=-1), real(2, 3))
+case("roll", lambda x: mg.roll(x, (1, -2), axis=(0, 1)), real(2, 3))
+case("flip", mg.flip, real(2, 3))
+case("flip", lambda x: mg.flip(x, -1), real(2, 3))
+case("flip", lambda x: mg.flip(x, (0, 2)), real(2, 1, 3))
+case("cumsum", lambda x: mg.cumsum(x, 0), real(3, 2))
+case("cumsum", lambda x: mg.cumsum(x, -1), real(2, 3))
+
+INDICES = [
+    (),
+    1,
+    -1,
+    (0, 2),
+    slice(None, None, -2),
+    (..., slice(1, None)),
+    (None, slice(None), None, 0),  # new axes
+    slice(2, 2),  # nothing
+]
+for index in INDICES:
+    case("getitem", lambda x, index=index: mg.getitem(x, index), real(3, 4))
+case("getitem", lambda x, i: x[i], real(3, 2), [2, 0, 2, -1, 2])  # repeated
+case("getitem", lambda x, i: x[:, i], real(2, 3), [[1, 1], [0, -1]])
+case("getitem", lambda x, i, j: x[i, j], real(2, 3), [[0], [1]], [2, 0, 2])
+case("getitem", lambda x, i, j: x[i, :, j], real(2, 1, 3), [0, 0, 1], [2, 2, 0])
+case("getitem", lambda x, mask: x[mask], real(2, 3), [[True, False, True], [False, False, True]])
+case("getitem", lambda x, mask: x[mask, 1:], real(3, 3), [True, False, True])
+case("getitem", lambda x: x[x > 0], [[-1.0, 2.0, 1.5], [0.5, -2.0, -1.5]])
+
+case("scatter", lambda x: mg.scatter(x, 1, (3, 2)), real(2))
+case("scatter", lambda x: mg.scatter(x, (slice(None), slice(0, 3, 2)), (2, 4)), real(2, 2))
+case("scatter", lambda x: mg.scatter(x, (..., None), (2, 3)), real(2, 3, 1))
+case("scatter", lambda x, i: mg.scatter(x, i.data, (4, 2)), real(3, 2), [1, 3, 1])  # repeated
+case("scatter", lambda x, i: mg.scatter(x, (slice(None), i.data), (2, 3)), real(2, 4), [1, 1, -1, 1])
+case("scatter", lambda x, mask: mg.scatter(x, mask.data, (2, 2)), real(3), [[True, False], [True, True]])
+
+case("take", lambda x, i: mg.take(x, i, axis=-1), real(2, 3), [2, 2, 0])
+case("take", lambda x, i: mg.take(x, i), real(2, 3), [[5, 0], [0, -2]])
+case("take", lambda x: mg.take(x, 1, axis=0), real(2, 3))
+case("gather", lambda x, i: mg.gather(x, i, axis=0), real(3, 2), [[2, 0], [2, 1], [0, 0], [2, 1]])
+case("gather", lambda x, i: mg.gather(x, i, axis=-1), real(2, 3), [[1], [-1]])
+
+# ---- reductions ------------------------------------------------------------------------------------------------------
+
+for f in (mg.sum, mg.mean, mg.var, mg.max, mg.min, mg.prod, mg.logsumexp, mg.norm):
+    name = f.__name__
+    case(name, f, real(2, 3))
+    case(name, f, real())
+    case(name, lambda x, f=f: f(x, axis=0), real(2, 3))
+    case(name, lambda x, f=f: f(x, axis=-1, keepdims=True), real(2, 3))
+    case(name, lambda x, f=f: f(x, axis=(0, -1)), real(2, 3, 2))
+    case(name, lambda x, f=f: f(x, axis=(2, 0), keepdims=True), real(1, 2, 3))
+    case(name, lambda x, f=f: f(x, axis=1), real(0, 2))
+for f in (mg.sum, mg.prod):
+    case(f.name, lambda x, f=f: f(x, axis=0), real(0, 2))
+    case(f.name, lambda x, f=f: f(x, axis=()), real(2, 3))
+case("var", lambda x: mg.var(x, axis=1, ddof=1), real(2, 3))
+case("prod", mg.prod, [[0.0, 2.0, -1.5]])
+case("prod", lambda x: mg.prod(x, axis=-1), [[0.0, 2.0, 0.0], [1.5, 0.0, -0.5], [1.0, 2.0, 0.5]])
+case("prod", lambda x: mg.prod(x, axis=(0, 2), keepdims=True), [[[0.0, 2.0], [0.5, 1.0]], [[1.5, -0.5], [0.0, 0.0]]])
+
+for f in (mg.softmax, mg.log_softmax):
+    case(f.name, f, real(2, 3))
+    case(f.name, lambda x, f=f: f(x, axis=0), real(2, 3))
+    case(f.name, lambda x, f=f: f(x, axis=(0, -1)), real(2, 2, 3))
+    case(f.name, f, real(0, 2))
+
+# ---- normalisation ---------------------------------------------------------------------------------------------------
+
+case("standardize", lambda x: mg.standardize(x, 0), real(3, 2))
+case("standardize", lambda x: mg.standardize(x, (0, -1), eps=0.1), real(2, 2, 2))
+case("layer_norm", mg.layer_norm, real(2, 4))
+case("layer_norm", mg.layer_norm, real(2, 4), real(4), real(4))
+case("layer_norm", lambda x, w: mg.layer_norm(x, w, axis=(-2, -1)), real(2, 2, 3), real(2, 3))
+case("batch_norm", mg.batch_norm, real(4, 2))
+case("batch_norm", lambda x, w, b: mg.batch_norm(x, w=w, b=b), real(2, 2, 3), real(2), real(2))
+case("batch_norm", mg.batch_norm, real(2, 3), real(3), positive(3), real(3), real(3))
+case("batch_norm", lambda x, m, v: mg.batch_norm(x, m, v, eps=0.1), real(2, 2, 3), real(2), positive(2))
+
+# ---- products --------------------------------------------------------------------------------------------------------
+
+case("matmul", mg.matmul, real(2, 3), real(3, 4))
+case("matmul", mg.matmul, real(3), real(3))
+case("matmul", mg.matmul, real(3), real(3, 2))
+case("matmul", mg.matmul, real(2, 3), real(3))
+case("matmul", mg.matmul, real(3), real(2, 3, 2))
+case("matmul", mg.matmul, real(2, 2, 3), real(3))
+case("matmul", mg.matmul, real(2, 1, 2, 3), real(3, 3, 1))  # batches broadcast
+case("matmul", mg.matmul, real(2, 0), real(0, 3))
+case("matmul", lambda x: x @ x.T, real(2, 3))
+case("linear", mg.linear, real(4, 3), real(2, 3), real(2))
+case("linear", mg.linear, real(4, 3), real(2, 3))
+case("linear", mg.linear, real(3), real(2, 3), real(2))
+case("linear", mg.linear, real(2, 2, 3), real(1, 3), real(1))
+case("outer", mg.outer, real(2), real(3))
+case("outer", mg.outer, real(2, 2), real(3))
+case("tensordot", mg.tensordot, real(2, 3, 2), real(3, 2, 2))
+case("tensordot", lambda x, y: mg.tensordot(x, y, axes=0), real(2), real(3))
+case("tensordot", lambda x, y: mg.tensordot(x, y, axes=([0, -1], [1, 0])), real(2, 1, 3), real(3, 2, 2))
+case("tensordot", lambda x, y: mg.tensordot(x, y, axes=(1, 0)), real(2, 3), real(3, 1))
+
+case("contract", lambda x, y: mg.contract(x, y, terms=("ij", "jk"), result="ik"), real(2, 3), real(3, 2))
+case("contract", lambda x: mg.contract(x, terms=("iji",), result="ij"), real(2, 3, 2))
+EINSUMS = {
+    "ij,jk->ik": [(2, 3), (3, 4)],
+    "bij,bkj->bki": [(2, 2, 3), (2, 1, 3)],
+    "ij->ji": [(2, 3)],
+    "ii->i": [(3, 3)],  # a diagonal
+    "ii": [(3, 3)],  # a trace
+    "iij->j": [(2, 2, 3)],
+    "iii->i": [(2, 2, 2)],
+    "ij->": [(2, 3)],  # letters summed alone
+    "ij->j": [(2, 3)],
+    "ij,k->k": [(2, 3), (2,)],
+    "i,i": [(3,), (3,)],
+    "i,j": [(2,), (3,)],
+    "...i,i->...": [(2, 2, 3), (3,)],
+    "...ij,...jk": [(2, 1, 2, 3), (3, 3, 1)],  # broadcast
+    "i...->...": [(2, 3)],
+    "a...b->b...": [(2, 2, 3)],
+    "ij,jk,kl->il": [(2, 3), (3, 2), (2, 1)],
+    ",i->i": [(), (3,)],
+    "ij,j->i": [(0, 3), (3,)],
+    "ij,ij->": [(2, 1), (2, 3)],  # broadcast too
+}
+for subscripts, shapes in EINSUMS.items():
+    case("einsum", lambda *xs, subscripts=subscripts: mg.einsum(subscripts, *xs), *[real(*shape) for shape in shapes])
+case("einsum", lambda x: mg.einsum("ij,kj->ik", x, x), real(2, 3))  # one operand twice
+case("einsum", lambda x: mg.einsum("i,i,i->", x, x, x), real(3))
+
+# ---- losses ----------------------------------------------------------------------------------------------------------
+
+for loss in (mg.mse_loss, mg.l1_loss, mg.huber_loss, mg.binary_cross_entropy_with_logits):
+    name = loss.__name__
+    case(name, loss, real(2, 3), positive(2, 3))
+    case(name, lambda x, t, loss=loss: loss(x, t, "sum"), real(2, 3), positive(2, 3))
+    case(name, lambda x, t, loss=loss: loss(x, t, reduction="none"), real(2, 3), positive(2, 3))
+case("huber_loss", lambda x, t: mg.huber_loss(x, t, delta=0.6), [[-1.0, 0.5, 2.0]], [[-0.9, 0.0, -2.0]])
+case("logistic_loss", mg.logistic_loss, real(2, 3), positive(3))
+case("logistic_loss", mg.logistic_loss, [-8.0, 0.0, 8.0], np.int8([0, 1, 0]))
+
+case("cross_entropy", mg.cross_entropy, real(3, 4), [3, 0, 3])
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, "none"), real(2, 3, 2), [[0, 2], [1, 1]])
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, "sum", ignore_index=0), real(3, 2), [0, 1, 0])
+case("cross_entropy", mg.cross_entropy, real(3, 2), [-100, 1, 0])
+case("nll_loss", mg.nll_loss, real(3, 4), [3, 0, 3])
+case("nll_loss", lambda x, t: mg.nll_loss(x, t, "none", 1), real(2, 3, 2), [[0, 2], [1, 1]])
+
+case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3))
+case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3), real(3), real(3))
+case("gaussian_kl", lambda m, v: mg.gaussian_kl(m, v, 0.5, -1, "sum"), real(2, 3), real(2, 3))
+case("gaussian_kl", lambda m, v: mg.gaussian_kl(m, v, reduction="none"), real(2, 3), real(2, 3))
