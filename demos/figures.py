@@ -21,14 +21,14 @@ def _axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5, 4)):
 
 def _save(figure, path: Path) -> None:
     aside = path.with_suffix(".partial.png")
-    figure.savefig(aside, dpi=110)
+    figure.savefig(aside, dpi=110, bbox_inches="tight")
     os.replace(aside, path)
 
 
 def image_rows(rows: dict[str, np.ndarray], path: Path) -> None:
     """Draw one labelled row of images an entry: label -> (n, 1 or 3, H, W) in [0, 1]."""
     n = max(len(images) for images in rows.values())
-    figure, axes = _axes(len(rows), 1, (0.62 * n + 1.8, 0.7))
+    figure, axes = _axes(len(rows), 1, (0.62 * n, 0.66))
     for ax, (label, images) in zip(axes[:, 0], rows.items()):
         tiles = [_colour(image) for image in images]
         tiles += [np.ones_like(tiles[0])] * (n - len(tiles))

@@ -1,0 +1,28 @@
+"""The README says what is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_example_prints_what_the_readme_says():
+    code, printed = re.search(r"```python\n(.*?)```\n.*?```text\n(.*?)```", README, re.S).groups()
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == printed
+
+
+def test_every_file_that_the_readme_names_exists():
+    names = re.findall(r"`([\w/]+\.(?:py|cfg|cu))`|\]\(([\w/.]+)\)", README)
+    paths = [ROOT / (a or b) for a, b in names]
+    assert len(paths) > 10
+    assert [str(path) for path in paths if not path.exists()] == []
+
+
+def test_the_continuous_integration_runs_the_commands_of_the_readme():
+    ci = (ROOT / ".ci" / "run").read_text()
+    for command in (".venv/bin/python -m pytest\n", ".venv/bin/python -m pytest -m quality\n"):
+        assert command in ci and command in README
