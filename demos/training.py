@@ -13,6 +13,7 @@ from tqdm import tqdm
 from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad
 
 SECONDS_BETWEEN_SAVES = 5
+BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fmt}{postfix}]"
 
 
 def batches(n: int, size: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
@@ -54,17 +55,18 @@ def train(
     n = len(arrays[0])
     step, steps = first * -(-n // batch_size), -(-n // batch_size)
     model.train()
-    with tqdm(total=epochs * steps, initial=step, desc=label, unit="step", mininterval=0.5) as bar:
+    with tqdm(total=epochs * steps, initial=step, desc=label, unit="step", mininterval=0.5, bar_format=BAR) as bar:
         for epoch in range(first, epochs):
             total = 0.0
             for index in batches(n, batch_size, rng):
                 if schedule is not None:
                     optimizer.lr = schedule(step)
-                total += len(index) * _step(loss, [Tensor.wrap(a[index]).to(device) for a in arrays], optimizer)
+                value = _step(loss, [Tensor.wrap(a[index]).to(device) for a in arrays], optimizer)
+                total += len(index) * value
                 step += 1
+                bar.set_postfix_str(f"epoch {epoch + 1}/{epochs}, loss {value:.4g}", refresh=False)
                 bar.update()
             history.append(total / n)
-            bar.set_postfix(epoch=f"{epoch + 1}/{epochs}", loss=f"{history[-1]:.4g}")
             if time.monotonic() >= due or epoch + 1 == epochs:
                 extra = {"history": history, "settings": settings}
                 checkpoint.save_training(path, model, optimizer, epoch + 1, rngs, extra)

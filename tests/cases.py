@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
+from minigrad.kernels.geometry import Geometry
 
 
 class Case(NamedTuple):
@@ -295,3 +296,111 @@ case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3))
 case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3), real(3), real(3))
 case("gaussian_kl", lambda m, v: mg.gaussian_kl(m, v, 0.5, -1, "sum"), real(2, 3), real(2, 3))
 case("gaussian_kl", lambda m, v: mg.gaussian_kl(m, v, reduction="none"), real(2, 3), real(2, 3))
+
+# ---- convolution -----------------------------------------------------------------------------------------------------
+
+UNEVEN = {"stride": (2, 3), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}
+GEOMETRY = Geometry((5, 4), (3, 2), (2, 1), ((1, 0), (0, 1)), (1, 2), 2)
+
+case("convolve", lambda x, w: mg.convolve(x, w, geo=GEOMETRY), real(2, 4, 5, 4), real(2, 2, 3, 2))
+case("convolve", lambda x, w, b: mg.convolve(x, w, b, GEOMETRY), real(1, 4, 5, 4), real(2, 2, 3, 2), real(2))
+case("convolve_transposed", lambda y, w: mg.convolve_transposed(y, w, geo=GEOMETRY), real(2, 2, 2, 3), real(2, 2, 3, 2))
+case(
+    "convolve_transposed",
+    lambda y, w, b: mg.convolve_transposed(y, w, b, GEOMETRY),
+    *(real(1, 2, 2, 3), real(2, 2, 3, 2), real(4)),
+)
+case("convolve_weight", lambda x, y: mg.convolve_weight(x, y, GEOMETRY), real(2, 4, 5, 4), real(2, 2, 2, 3))
+case("conv2d", lambda x, w, b: mg.conv2d(x, w, b, **UNEVEN), real(1, 2, 5, 6), real(2, 2, 3, 2), real(2))
+case("conv2d", lambda x, w: mg.conv2d(x, w, groups=2), real(2, 2, 3, 4), real(2, 1, 1, 1))
+case(
+    "conv_transpose2d",
+    lambda x, w, b: mg.conv_transpose2d(x, w, b, **UNEVEN),
+    real(1, 2, 3, 2),
+    real(2, 1, 3, 2),
+    real(1),
+)
+case(
+    "conv_transpose2d",
+    lambda x, w: mg.conv_transpose2d(x, w, stride=(3, 2), padding=1, output_padding=(2, 1), groups=2),
+    *(real(1, 4, 2, 3), real(4, 1, 2, 3)),
+)
+case("conv1d", lambda x, w, b: mg.conv1d(x, w, b, stride=2, padding=1), real(2, 2, 5), real(3, 2, 3), real(3))
+case("im2col", lambda x: mg.im2col(x, GEOMETRY), real(2, 2, 5, 4))
+case("col2im", lambda x: mg.col2im(x, GEOMETRY), real(2, 12, 6))
+case("unfold", lambda x: mg.unfold(x, (2, 3), stride=(2, 1), padding=1), real(1, 2, 3, 4))
+case("fold", lambda x: mg.fold(x, (3, 4), (2, 3), stride=(2, 1), padding=1), real(1, 6, 8))
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+POOLING = Geometry((5, 4), (3, 2), (2, 1), ((1, 0), (1, 1)))
+# a pixel of each window, y * 4 + x, some of two windows
+WINNERS = [[[[4, 4, 5, 7, 7], [4, 13, 13, 10, 15]], [[0, 1, 1, 2, 3], [12, 9, 9, 14, 7]]]]
+
+
+def distinct(*shape):
+    """Draw numbers that are at least 0.1 apart, for functions that pick the largest."""
+    return lambda rng: (rng.permutation(int(np.prod(shape))).reshape(shape) + rng.random()) * 0.1 - 1.0
+
+
+case("max_pool2d", lambda x: mg.max_pool2d(x, 2), distinct(2, 2, 3, 5))
+case("max_pool2d", lambda x: mg.max_pool2d(x, (3, 2), (1, 2), padding=(1, 0)), distinct(1, 2, 4, 5))
+case("max_pool2d", lambda x: mg.max_pool2d(x, 3, (2, 3), padding=1, ceil_mode=True), distinct(1, 1, 4, 5))
+case("pool_gather", lambda x, i: mg.pool_gather(x, i.data, POOLING), real(1, 2, 5, 4), WINNERS)
+case("pool_scatter", lambda x, i: mg.pool_scatter(x, i.data, POOLING), real(1, 2, 2, 5), WINNERS)
+case("avg_pool2d", lambda x: mg.avg_pool2d(x, 2), real(2, 2, 3, 5))
+case("avg_pool2d", lambda x: mg.avg_pool2d(x, (3, 2), (1, 2), padding=1), real(1, 2, 4, 5))
+case("avg_pool2d", lambda x: mg.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False), real(1, 1, 4, 5))
+case("sum_pool2d", lambda x: mg.sum_pool2d(x, POOLING), real(1, 2, 5, 4))
+case("sum_unpool2d", lambda x: mg.sum_unpool2d(x, POOLING), real(1, 2, 2, 5))
+case("adaptive_avg_pool2d", lambda x: mg.adaptive_avg_pool2d(x, 1), real(2, 2, 3, 4))
+
+# ---- resampling ------------------------------------------------------------------------------------------------------
+
+
+def points(height, width, align_corners, *shape):
+    """Draw a grid for images of height x width, inside and outside, away from the kinks at and between pixels."""
+
+    def draw(rng):
+        axes = []
+        for n in (width, height):
+            pixel = (
+                rng.integers(-2, n + 1, size=shape) + rng.uniform(0.1, 0.4, size=shape) + rng.choice([0, 0.5], shape)
+            )
+            axes.append(2 * pixel / (n - 1) - 1 if align_corners else (2 * pixel + 1) / n - 1)
+        return np.stack(axes, axis=-1)
+
+    return draw
+
+
+for mode in ("zeros", "border", "reflection"):
+    for align in (False, True):
+        how = {"padding_mode": mode, "align_corners": align}
+        image, grid, samples = positive(1, 2, 3, 4), points(3, 4, align, 1, 2, 3), real(1, 2, 2, 3)
+        case("grid_sample", lambda x, grid, how=how: mg.grid_sample(x, grid, **how), image, grid)
+        case(
+            "grid_sample_grid", lambda y, x, grid, how=how: mg.grid_sample_grid(y, x, grid, **how), samples, image, grid
+        )
+        case(
+            "grid_sample_input",
+            lambda y, grid, how=how: mg.grid_sample_input(y, grid, (1, 2, 3, 4), **how),
+            *(samples, grid),
+        )
+case("grid_sample", mg.grid_sample, real(2, 1, 2, 3), points(2, 3, False, 2, 3, 1))
+case("affine_grid", lambda theta: mg.affine_grid(theta, (2, 1, 3, 2)), real(2, 2, 3))
+case("affine_grid", lambda theta: mg.affine_grid(theta, (1, 3, 2, 1), align_corners=True), real(1, 2, 3))
+case("upsample", lambda x: mg.upsample(x, (3, 2)), real(2, 1, 2, 3))
+case("upsample", lambda x: mg.upsample(x, (1.5, 3), "bilinear"), real(1, 2, 2, 3))
+case("upsample", lambda x: mg.upsample(x, 2, "bilinear", align_corners=True), real(1, 1, 3, 2))
+case("pixel_shuffle", lambda x: mg.pixel_shuffle(x, 2), real(1, 8, 1, 3))
+case("pixel_unshuffle", lambda x: mg.pixel_unshuffle(x, 2), real(2, 1, 2, 4))
+
+# ---- statistics of images --------------------------------------------------------------------------------------------
+
+case("group_norm", lambda x: mg.group_norm(x, 2), real(1, 4, 2, 1))
+case("group_norm", lambda x, w, b: mg.group_norm(x, 1, w, b, eps=0.1), real(2, 2, 1, 2), real(2), real(2, 2))
+case("instance_norm", mg.instance_norm, real(2, 1, 2, 3))
+case("instance_norm", mg.instance_norm, real(2, 2, 3), real(2, 2), real(2))
+case("total_variation", mg.total_variation, distinct(2, 1, 3, 2))
+case("total_variation", lambda x: mg.total_variation(x, order=1), distinct(1, 2, 2, 3))
+case("gram_matrix", mg.gram_matrix, real(2, 2, 1, 3))

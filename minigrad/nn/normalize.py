@@ -62,3 +62,38 @@ class BatchNorm1d(Module):
         for running, now in ((self.running_mean, mean), (self.running_var, var)):
             running.data += self.momentum * (xp(now).asarray(now, running.dtype) - running.data)
         self.num_batches_tracked.data += 1
+
+
+class BatchNorm2d(BatchNorm1d):
+    """BatchNorm1d for images: (N,C,H,W)."""
+
+    ndims = (4,)
+
+
+class GroupNorm(Module):
+    """Standardize each group of channels of each example, then (affine) scale and shift each channel: (N,C,..).
+
+    Wu & He 2018, arXiv 1803.08494.
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(f"GroupNorm: {num_channels} channels do not divide into {num_groups} groups")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            raise ValueError(f"{type(self).__name__}: x has shape {x.shape}; want axis 1 of length {self.num_channels}")
+        return ops.group_norm(x, self.num_groups, self.weight, self.bias, eps=self.eps)
+
+
+class InstanceNorm2d(GroupNorm):
+    """Standardize each channel of each image by itself, then (affine) scale and shift it: (N,C,H,W).
+
+    Ulyanov et al. 2016, arXiv 1607.08022. For weights of each example's own see mg.instance_norm.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, affine: bool = False):
+        super().__init__(num_features, num_features, eps, affine)

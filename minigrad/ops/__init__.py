@@ -1,6 +1,19 @@
 """Every op: its forward and its gradient rules side by side. A new op goes where its kin are."""
 
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
+from .conv import (
+    col2im,
+    conv1d,
+    conv2d,
+    conv_matrix,
+    conv_transpose2d,
+    convolve,
+    convolve_transposed,
+    convolve_weight,
+    fold,
+    im2col,
+    unfold,
+)
 from .elementwise import (
     abs,
     clip,
@@ -28,16 +41,28 @@ from .losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     gaussian_kl,
+    gram_matrix,
     huber_loss,
     l1_loss,
     logistic_loss,
     mse_loss,
     nll_loss,
+    total_variation,
 )
 from .matmul import contract, einsum, linear, matmul, outer, tensordot
 from .methods import from_dlpack
-from .normalize import batch_norm, layer_norm, standardize
+from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
+from .pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, pool_gather, pool_scatter, sum_pool2d, sum_unpool2d
 from .reduce import argmax, argmin, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var
+from .resample import (
+    affine_grid,
+    grid_sample,
+    grid_sample_grid,
+    grid_sample_input,
+    pixel_shuffle,
+    pixel_unshuffle,
+    upsample,
+)
 from .shape import (
     broadcast_to,
     concatenate,

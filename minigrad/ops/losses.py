@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .arithmetic import where
 from .elementwise import abs, exp, sigmoid, square
 from .reduce import log_softmax, sum
-from .shape import gather
+from .shape import gather, reshape
 
 
 def mse_loss(x, target, reduction="mean"):
@@ -99,6 +99,27 @@ def gaussian_kl(mean, log_variance, prior_mean=0.0, prior_log_variance=0.0, redu
     precision = math.exp(-prior_log_variance) if number else exp(-prior_log_variance)
     distance = square(mean - prior_mean) * precision
     return _reduce("gaussian_kl", (ratio + distance - 1.0 - log_variance + prior_log_variance) * 0.5, reduction)
+
+
+def total_variation(x, order=2):
+    """Sum of squared differences between neighbouring pixels, vertical and horizontal, of x (..,H,W).
+
+    Absolute differences with order=1. A sum over everything: divide by x.size for the mean. Rudin et al. 1992.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"total_variation: order is {order}; it must be 1 (absolute) or 2 (squared)")
+    size = abs if order == 1 else square
+    return sum(size(x[..., 1:, :] - x[..., :-1, :])) + sum(size(x[..., 1:] - x[..., :-1]))
+
+
+def gram_matrix(x):
+    """Inner products of the channels of each example, divided by C H W. x (N,C,H,W) -> (N,C,C).
+
+    What style transfer compares. Gatys et al. 2016; divided as in Johnson et al. 2016, arXiv 1603.08155.
+    """
+    N, C, H, W = x.shape
+    rows = reshape(x, (N, C, H * W))
+    return rows @ rows.swapaxes(1, 2) * (1.0 / (C * H * W))
 
 
 def _check_shapes(name, x, target):

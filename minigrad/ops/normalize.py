@@ -1,4 +1,4 @@
-"""Zero mean and unit variance: what batch, layer and instance normalisation share."""
+"""Zero mean and unit variance: what batch, layer, group and instance normalisation share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ..backend import xp
 from ..op import op
 from .elementwise import sqrt
 from .reduce import mean, var
+from .shape import reshape
 
 
 @op
@@ -40,10 +41,37 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
 
     By the batch's own mean and variance, as in training, or by given ones, as in evaluation.
     """
-    C = (-1, *[1] * (x.ndim - 2))
-    mean, var, w, b = (None if t is None else t.reshape(C) for t in (mean, var, w, b))
+    mean, var, w, b = (_per_channel(t, x) for t in (mean, var, w, b))
     own = mean is None
     return _affine(standardize(x, (0, *range(2, x.ndim)), eps) if own else (x - mean) / sqrt(var + eps), w, b)
+
+
+def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
+    """Standardize each group of channels of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
+
+    w, b: (C), or (N,C) for each example its own, or None. ValueError if the channels do not divide into num_groups.
+    Wu & He 2018, arXiv 1803.08494.
+    """
+    N, C = x.shape[:2]
+    if num_groups < 1 or C % num_groups:
+        raise ValueError(f"group_norm: {C} channels do not divide into {num_groups} groups")
+    groups = reshape(x, (N, num_groups, C // num_groups, *x.shape[2:]))
+    standard = standardize(groups, tuple(range(2, groups.ndim)), eps).reshape(x.shape)
+    return _affine(standard, _per_channel(w, x), _per_channel(b, x))
+
+
+def instance_norm(x, w=None, b=None, *, eps=1e-5):
+    """Standardize each channel of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
+
+    w, b: (C), or (N,C) for each example its own (conditional: one pair a style), or None.
+    Ulyanov et al. 2016, arXiv 1607.08022; Dumoulin et al. 2017, arXiv 1610.07629.
+    """
+    return group_norm(x, x.shape[1], w, b, eps=eps)
+
+
+def _per_channel(t, x):
+    """Give t, (C) or (N,C), axes of length 1 so that it broadcasts against x (N,C,..)."""
+    return None if t is None else reshape(t, (*t.shape, *[1] * (x.ndim - 2)))
 
 
 def _affine(x, w, b):

@@ -1,0 +1,55 @@
+"""The sizes of a convolution, made once, checked once, and carried through all three of its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a kernel slides over an image; every pair is (vertical, horizontal).
+
+    input: (H, W). kernel: (kh, kw). stride, dilation: pairs from 1. padding: ((top, bottom), (left, right)) from 0.
+    groups: input and output channels are cut into this many sets, each convolved by itself.
+    """
+
+    input: Pair
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    @property
+    def extent(self) -> Pair:
+        """The pixels that a dilated kernel spans: d (k - 1) + 1."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+
+    @property
+    def output(self) -> Pair:
+        """The positions of the kernel: floor((n + before + after - extent) / stride) + 1."""
+        oh, ow = (
+            (n + sum(pad) - extent) // stride + 1
+            for n, pad, extent, stride in zip(self.input, self.padding, self.extent, self.stride)
+        )
+        return oh, ow
+
+
+def pair(name: str, value: int | Sequence[int], least: int) -> Pair:
+    """Return value, an int or two, as a pair; ValueError, naming it, if it is none or under `least`."""
+    two = (value, value) if isinstance(value, int) else tuple(value)
+    if len(two) != 2 or not all(isinstance(n, int) and n >= least for n in two):
+        raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}, or two (vertical, horizontal)")
+    return two[0], two[1]
+
+
+def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:
+    """Return padding as ((top, bottom), (left, right)): from a number, (vertical, horizontal), or those four."""
+    if not isinstance(value, int) and len(value) == 2 and not isinstance(value[0], int):
+        return pair(name, value[0], 0), pair(name, value[1], 0)
+    vertical, horizontal = pair(name, value, 0)
+    return (vertical, vertical), (horizontal, horizontal)

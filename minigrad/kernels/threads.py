@@ -1,0 +1,109 @@
+"""Every core of the CPU: worker threads, and scratch memory that each keeps between calls.
+
+NumPy lets go of the interpreter while it copies and multiplies, so plain threads do run at the same time. BLAS has
+threads of its own; two pools would fight over the cores, so BLAS is held to one thread while ours work.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+SMALL = 1 << 19  # multiply-adds: below this a call is over before a second thread has woken up
+_busy = threading.Lock()
+_own = threading.local()
+
+
+def thread_count() -> int:
+    """Return how many threads a kernel may use: MINIGRAD_NUM_THREADS, else the cores this process may run on."""
+    text = os.environ.get("MINIGRAD_NUM_THREADS")
+    if text is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"MINIGRAD_NUM_THREADS is {text!r}; it must be a whole number from 1")
+    return int(text)
+
+
+def parallel(f: Callable[[int, int], None], n: int, work: float) -> None:
+    """Call f(start, stop) on parts of range(n), one a thread; on all of it where `work` multiply-adds are too few.
+
+    An exception in a part is raised here, once all parts have ended. A call from within a part runs in its thread.
+    """
+    count = min(thread_count(), n) if work >= SMALL else 1
+    if count < 2 or not _busy.acquire(blocking=False):
+        f(0, n)
+        return
+    try:
+        _run(f, [n * i // count for i in range(count + 1)])
+    finally:
+        _busy.release()
+
+
+def _run(f: Callable[[int, int], None], cuts: list[int]) -> None:
+    todo, done = _workers(os.getpid(), len(cuts) - 2)
+    libraries = _blas()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    errors: list[BaseException] = []
+    try:
+        for queue, start, stop in zip(todo, cuts[1:], cuts[2:]):
+            queue.put((f, start, stop))
+        try:
+            f(cuts[0], cuts[1])
+        except BaseException as error:
+            errors.append(error)
+        errors += [error for error in (done.get() for _ in todo) if error is not None]
+    finally:
+        for library, threads in zip(libraries, before):
+            library.set_num_threads(threads)
+    if errors:
+        raise errors[0]
+
+
+@functools.cache
+def _workers(process: int, count: int) -> tuple[list[SimpleQueue], SimpleQueue]:
+    """Start worker threads; return a queue of work for each, and the one on which they report.
+
+    A forked process inherits no threads; having another number, it starts its own.
+    """
+    todo: list[SimpleQueue] = [SimpleQueue() for _ in range(count)]
+    done: SimpleQueue = SimpleQueue()
+
+    def serve(queue: SimpleQueue) -> None:
+        while True:
+            f, start, stop = queue.get()
+            try:
+                f(start, stop)
+                done.put(None)
+            except BaseException as error:
+                done.put(error)
+            del f  # it holds arrays
+
+    for queue in todo:
+        threading.Thread(target=serve, args=(queue,), daemon=True, name="minigrad").start()
+    return todo, done
+
+
+@functools.cache
+def _blas() -> list[Any]:
+    """Return the controllers of the BLAS libraries in this process."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def scratch(name: str, dtype: np.dtype, *shape: int) -> np.ndarray:
+    """Return this thread's scratch array of that name, with whatever it last held: fresh memory is slow to touch."""
+    size = math.prod(shape) * dtype.itemsize
+    memory: dict[str, np.ndarray] = _own.__dict__
+    if name not in memory or memory[name].size < size:
+        memory[name] = np.empty(size, np.uint8)
+    return memory[name][:size].view(dtype).reshape(shape)

@@ -1,0 +1,85 @@
+"""Convolution layers. Weights and biases start as U(+-1/sqrt(fan in)), as in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..kernels.geometry import pair
+from ..tensor import Tensor
+from . import init
+from .module import Module, Parameter
+
+
+class _Convolution(Module):
+    """What the convolution layers share: their parameters."""
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def _draw(self, channels: tuple[int, int], outputs: int, kernel: Any, groups: int, bias: bool, rng: Any) -> None:
+        """Draw the weight (channels[0], channels[1]/groups, *kernel) and the bias (outputs)."""
+        name = type(self).__name__
+        if any(n < 1 or n % groups for n in channels):
+            raise ValueError(f"{name}: channels {channels} do not divide into {groups} groups")
+        shape = (channels[0], channels[1] // groups, *kernel)
+        bound = 1 / math.sqrt(math.prod(shape[1:]))
+        self.weight = Parameter(init.uniform(shape, rng, bound))
+        self.bias = Parameter(init.uniform((outputs,), rng, bound)) if bias else None
+
+
+class Conv2d(_Convolution):
+    """Slide learned kernels over images: (N, in, H, W) -> (N, out, oh, ow). weight (out, in/groups, kh, kw)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1, bias: bool = True, *, rng: np.random.Generator,
+    ):  # fmt: skip
+        self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        kernel = pair("Conv2d: kernel_size", kernel_size, 1)
+        self._draw((out_channels, in_channels), out_channels, kernel, groups, bias, rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.conv2d(x, self.weight, self.bias, **self.options)
+
+    def multiply_adds(self, x: Tensor, out: Tensor) -> int:
+        return self.weight.size * out.size // out.shape[1]
+
+
+class ConvTranspose2d(_Convolution):
+    """Spread numbers over learned kernels: (N, in, h, w) -> (N, out, H, W). weight (in, out/groups, kh, kw)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, *, rng: np.random.Generator,
+    ):  # fmt: skip
+        self.options = {"stride": stride, "padding": padding, "output_padding": output_padding}
+        self.options |= {"groups": groups, "dilation": dilation}
+        kernel = pair("ConvTranspose2d: kernel_size", kernel_size, 1)
+        self._draw((in_channels, out_channels), out_channels, kernel, groups, bias, rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.conv_transpose2d(x, self.weight, self.bias, **self.options)
+
+    def multiply_adds(self, x: Tensor, out: Tensor) -> int:
+        return self.weight.size * x.size // x.shape[1]
+
+
+class Conv1d(_Convolution):
+    """Slide learned kernels along signals: (N, in, L) -> (N, out, l). weight (out, in/groups, k)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0,
+        dilation: int = 1, groups: int = 1, bias: bool = True, *, rng: np.random.Generator,
+    ):  # fmt: skip
+        self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        self._draw((out_channels, in_channels), out_channels, (kernel_size,), groups, bias, rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.conv1d(x, self.weight, self.bias, **self.options)
+
+    def multiply_adds(self, x: Tensor, out: Tensor) -> int:
+        return self.weight.size * out.size // out.shape[1]

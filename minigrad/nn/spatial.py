@@ -1,0 +1,86 @@
+"""Layers on the plane of images, without parameters: pooling, enlarging, dropout of whole channels."""
+
+from __future__ import annotations
+
+from .. import ops
+from ..backend import xp
+from ..kernels.geometry import Pair
+from ..tensor import Tensor
+from .layers import Dropout
+from .module import Module
+
+
+class MaxPool2d(Module):
+    """Largest pixel of each window: (N,C,H,W) -> (N,C,oh,ow). See mg.max_pool2d."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        ceil_mode: bool = False,
+    ):
+        self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode)
+
+
+class AvgPool2d(Module):
+    """Mean of each window: (N,C,H,W) -> (N,C,oh,ow). See mg.avg_pool2d."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ):
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+
+class AdaptiveAvgPool2d(Module):
+    """Mean of each plane: (N,C,H,W) -> (N,C,1,1); output_size must be 1."""
+
+    def __init__(self, output_size: int | Pair):
+        self.output_size = output_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.adaptive_avg_pool2d(x, self.output_size)
+
+
+class Upsample(Module):
+    """Enlarge images: (N,C,H,W) -> (N,C,oh,ow). See mg.upsample."""
+
+    def __init__(
+        self, scale_factor: float | tuple[float, float] = 2, mode: str = "nearest", align_corners: bool = False
+    ):
+        self.scale_factor, self.mode, self.align_corners = scale_factor, mode, align_corners
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.upsample(x, self.scale_factor, self.mode, self.align_corners)
+
+
+class PixelShuffle(Module):
+    """Lay r*r channels out as r x r pixels: (N, C r r, H, W) -> (N, C, H r, W r), r the upscale_factor."""
+
+    def __init__(self, upscale_factor: int):
+        self.upscale_factor = upscale_factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.pixel_shuffle(x, self.upscale_factor)
+
+
+class Dropout2d(Dropout):
+    """Dropout of whole channels: in training, each plane of (N,C,..) is 0 with probability p. Tompson et al. 2015."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        planes = xp(x.data).ones((*x.shape[:2], *[1] * (x.ndim - 2)), x.dtype)
+        return x * super().forward(Tensor.wrap(planes))

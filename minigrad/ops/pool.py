@@ -1,0 +1,152 @@
+"""Pooling: one number for each window of an image.
+
+Max pooling picks a pixel of each window. Where they lie is found once and constant from there on, so what is left to
+differentiate is a gather, and its gradient the scatter back: linear both, each the gradient of the other.
+Average pooling is a sum over windows; its gradient spreads numbers over windows, which is also how images are enlarged.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..backend import xp
+from ..kernels.geometry import Geometry, pair
+from ..op import op
+from ..tensor import Tensor
+from .reduce import mean
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
+    """Largest pixel of each window. x (N,C,H,W) -> (N,C,oh,ow). The first of equal ones gets the gradient.
+
+    kernel_size, stride (None: the kernel's size), padding: an int or (vertical, horizontal); the padding never wins.
+    oh = floor((H + 2 padding - kernel) / stride) + 1; with ceil_mode rounded up, unless the last window would begin
+    beyond the image. ValueError where the padding exceeds half of the kernel, or the kernel the padded image.
+    """
+    x = _images("max_pool2d", x)
+    geo = _geometry("max_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
+    _, index = _kernels(x.data).max_pool2d(x.data, geo)  # constant
+    return pool_gather(x, index, geo)
+
+
+def _kernels(x):
+    """Return the module of kernels for where x is."""
+    return importlib.import_module(f"minigrad.kernels.{'pool' if xp(x) is np else 'pool_cuda'}")
+
+
+@op
+def pool_gather(x, /, index, geo):
+    """One pixel of each window of x. x (N,C,H,W), index (N,C,oh,ow) its positions y W + x in the plane -> (N,C,oh,ow)."""
+    N, C, H, W = x.shape
+    plane = xp(x).arange(0, N * C * H * W, H * W).reshape(N, C, 1, 1)
+    return x.reshape(-1)[plane + index]
+
+
+@op
+def pool_scatter(x, /, index, geo):
+    """Zeros with x added at index, one pixel of each window: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
+    return _kernels(x).max_unpool2d(x, index, geo)
+
+
+pool_gather.defvjp(x=lambda g, out, x, index, geo: pool_scatter(g, index, geo))
+pool_scatter.defvjp(x=lambda g, out, x, index, geo: pool_gather(g, index, geo))
+
+
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """Mean of each window. x (N,C,H,W) -> (N,C,oh,ow). Arguments, sizes and errors as max_pool2d.
+
+    The padding counts as zeros, or not at all where count_include_pad is False. What ceil_mode adds never counts.
+    """
+    x = _images("avg_pool2d", x)
+    geo = _geometry("avg_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
+    counts = np.outer(*(_window_lengths(geo, axis, count_include_pad) for axis in (0, 1)))  # (oh,ow)
+    return sum_pool2d(x, geo) * xp(x.data).asarray(1 / counts, x.dtype)
+
+
+def _window_lengths(geo: Geometry, axis: int, count_include_pad: bool) -> np.ndarray:
+    """Return how many pixels count in each window along an axis."""
+    n, padding = geo.input[axis], geo.padding[axis][0]
+    first, last = (-padding, n + padding) if count_include_pad else (0, n)
+    start = np.arange(geo.output[axis]) * geo.stride[axis] - padding
+    return np.minimum(start + geo.kernel[axis], last) - np.maximum(start, first)
+
+
+@op
+def sum_pool2d(x, /, geo):
+    """Sum of each window, padded with zeros. x (N,C,H,W) -> (N,C,oh,ow)."""
+    rows = xp(x).zeros((*x.shape[:2], geo.output[0], geo.input[1]), x.dtype)
+    for position, pixel in _taps(geo, 0):
+        rows[:, :, position] += x[:, :, pixel]
+    out = xp(x).zeros((*x.shape[:2], *geo.output), x.dtype)
+    for position, pixel in _taps(geo, 1):
+        out[..., position] += rows[..., pixel]
+    return out
+
+
+@op
+def sum_unpool2d(x, /, geo):
+    """Spread each number over its window, adding up: the adjoint of sum_pool2d. (N,C,oh,ow) -> (N,C,H,W)."""
+    rows = xp(x).zeros((*x.shape[:2], geo.output[0], geo.input[1]), x.dtype)
+    for position, pixel in _taps(geo, 1):
+        rows[..., pixel] += x[..., position]
+    out = xp(x).zeros((*x.shape[:2], *geo.input), x.dtype)
+    for position, pixel in _taps(geo, 0):
+        out[:, :, pixel] += rows[:, :, position]
+    return out
+
+
+sum_pool2d.defvjp(x=lambda g, out, x, geo: sum_unpool2d(g, geo))
+sum_unpool2d.defvjp(x=lambda g, out, x, geo: sum_pool2d(g, geo))
+
+
+def _taps(geo: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
+    """Yield, for each place in the window, the positions at which it lies on a pixel, and those pixels."""
+    n, stride, before, outputs = geo.input[axis], geo.stride[axis], geo.padding[axis][0], geo.output[axis]
+    for k in range(geo.kernel[axis]):
+        first = max(0, math.ceil((before - k) / stride))
+        last = min(outputs - 1, (n - 1 + before - k) // stride)
+        if first <= last:
+            start = first * stride + k - before
+            yield slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """Mean of each plane: x (N,C,H,W) -> (N,C,1,1). ValueError for an output_size other than 1."""
+    if pair("adaptive_avg_pool2d: output_size", output_size, 1) != (1, 1):
+        raise ValueError(f"adaptive_avg_pool2d: output_size is {output_size}; only 1 is available; see avg_pool2d")
+    return mean(_images("adaptive_avg_pool2d", x), (2, 3), keepdims=True)
+
+
+# ---- checks ----------------------------------------------------------------------------------------------------------
+
+
+def _images(name, x) -> Tensor:
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    if x.ndim != 4 or x.dtype.kind != "f":
+        raise ValueError(f"{name}: x is {x.dtype} of shape {x.shape}; want floating-point images, (N,C,H,W)")
+    return x
+
+
+def _geometry(name, size, kernel_size, stride, padding, ceil_mode) -> Geometry:
+    kernel = pair(f"{name}: kernel_size", kernel_size, 1)
+    strides = kernel if stride is None else pair(f"{name}: stride", stride, 1)
+    margin = pair(f"{name}: padding", padding, 0)
+    if any(p > k // 2 for p, k in zip(margin, kernel)):
+        raise ValueError(f"{name}: padding is {margin}; it must be at most half of the kernel, {kernel}")
+    if any(n + 2 * p < k for n, p, k in zip(size, margin, kernel)):
+        raise ValueError(f"{name}: the window {kernel} is larger than images of {size} with padding {margin}")
+    after = [_padding_after(*sizes, ceil_mode) for sizes in zip(size, kernel, strides, margin)]
+    (top, left), (bottom, right) = margin, after
+    return Geometry(size, kernel, strides, ((top, bottom), (left, right)))
+
+
+def _padding_after(n: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
+    """Return the padding at the end of an axis: with ceil_mode as much as the last window needs."""
+    if not ceil_mode:
+        return padding
+    last = math.ceil((n + 2 * padding - kernel) / stride) * stride - padding  # where the last window begins
+    return padding if last >= n else max(padding, last + kernel - n)

@@ -1,0 +1,218 @@
+"""Images on other grids: sampled anywhere between their pixels, resized, or with channels laid out as pixels.
+
+Bilinear sampling is linear in the image x and in the cotangent y of its result, and piecewise smooth in the grid:
+
+    L(x, grid, y) = sum y * grid_sample(x, grid)
+
+Its three gradients are the ops grid_sample = dL/dy, grid_sample_input = dL/dx and grid_sample_grid = dL/dgrid. The
+first two are closed among the three; the rules of the last say how the weights of a point's four corners change.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..backend import xp
+from ..kernels.geometry import Geometry, pair
+from ..kernels.grid_sample import corner_offsets, locate
+from ..op import op
+from ..tensor import Tensor
+from .pool import sum_unpool2d
+from .reduce import sum
+from .shape import flip, pad, reshape, scatter, stack, unsqueeze
+
+
+def _kernels(x):
+    """Return the module of kernels for where x is."""
+    return importlib.import_module(f"minigrad.kernels.{'grid_sample' if xp(x) is np else 'grid_sample_cuda'}")
+
+
+@op
+def grid_sample(x, grid, /, padding_mode="zeros", align_corners=False):
+    """x at the points of grid, bilinearly. x (N,C,H,W), grid (N,oh,ow,2) of (x, y) in [-1, 1] -> (N,C,oh,ow).
+
+    -1 and 1 are the outer edges of the image, with align_corners the centres of its outer pixels. What lies outside is
+    0 ("zeros"), the nearest pixel ("border") or the image mirrored in its edges ("reflection").
+    Jaderberg et al. 2015, arXiv 1506.02025; PyTorch's definitions.
+    """
+    if x.ndim != 4 or grid.ndim != 4 or grid.shape[0] != x.shape[0] or grid.shape[3] != 2 or 0 in x.shape[2:]:
+        raise ValueError(f"grid_sample: x has shape {x.shape}, grid {grid.shape}; want (N,C,H,W) and (N,oh,ow,2)")
+    if x.dtype != grid.dtype or x.dtype.kind != "f":
+        raise TypeError(f"grid_sample: x is {x.dtype}, grid {grid.dtype}; want one floating-point dtype for both")
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(f"grid_sample: padding_mode {padding_mode!r} is none of 'zeros', 'border', 'reflection'")
+    return _kernels(x).grid_sample(x, grid, padding_mode, align_corners)
+
+
+@op
+def grid_sample_input(y, grid, /, input_shape, padding_mode, align_corners):
+    """Spread y over the pixels that grid_sample read: its adjoint. y (N,C,oh,ow), grid (N,oh,ow,2) -> input_shape."""
+    return _kernels(y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners)
+
+
+@op
+def grid_sample_grid(y, x, grid, /, padding_mode, align_corners):
+    """The gradient of sum y * grid_sample(x, grid) to grid. y (N,C,oh,ow), x (N,C,H,W) -> (N,oh,ow,2)."""
+    return _kernels(y).grid_sample_grid(y, x, grid, padding_mode, align_corners)
+
+
+grid_sample.defvjp(
+    x=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_input(
+        g, grid, x.shape, padding_mode, align_corners
+    ),
+    grid=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_grid(g, x, grid, padding_mode, align_corners),
+)
+grid_sample_input.defvjp(
+    y=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample(
+        g, grid, padding_mode, align_corners
+    ),
+    grid=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample_grid(
+        y, g, grid, padding_mode, align_corners
+    ),
+)
+
+
+def _corners(grid, x_shape, padding_mode, align_corners):
+    """Return where the corners of each point lie, its distances (a, b) from the first of them, and their slopes.
+
+    Indexing images that are surrounded by zeros, (N,C,(H+2)(W+2)), with the places gives (N,C,4,oh,ow). (a, b), slopes:
+    (N,oh,ow,2). Of all these (a, b) alone depends on grid as a differentiable function.
+    """
+    N, C, H, W = x_shape
+    first, a, b, slopes = locate(grid.data, (H, W), padding_mode, align_corners)
+    module = xp(first)
+    corner = module.array(corner_offsets(W)).reshape(1, 1, 4, 1, 1) + first[:, None, None]
+    places = module.arange(N).reshape(N, 1, 1, 1, 1), module.arange(C).reshape(1, C, 1, 1, 1), corner
+    # between its kinks the map from grid to (a, b) is a straight line
+    offset = module.stack([a, b], axis=-1) - grid.data * slopes
+    return places, grid * Tensor.wrap(slopes) + Tensor.wrap(offset), Tensor.wrap(slopes)
+
+
+def _read(x, places):
+    """Return the pixels of x at places: (N,C,H,W) -> (N,C,4,oh,ow)."""
+    padded = pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return reshape(padded, (*x.shape[:2], -1))[places]
+
+
+def _weight_changes(g, ab, slopes):
+    """Return how the weights of the corners change as the grid moves along g: (N,oh,ow,2) -> (N,1,4,oh,ow)."""
+    a, b = ab[:, None, ..., 0], ab[:, None, ..., 1]
+    step = g * slopes
+    da, db = step[:, None, ..., 0], step[:, None, ..., 1]
+    # of the weights (1-b)(1-a), (1-b) a, b (1-a), b a
+    return stack(
+        [-(1.0 - b) * da - (1.0 - a) * db, (1.0 - b) * da - a * db, (1.0 - a) * db - b * da, b * da + a * db], axis=2
+    )
+
+
+def _rule_y(g, out, y, x, grid, padding_mode, align_corners):
+    places, ab, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    return sum(_read(x, places) * _weight_changes(g, ab, slopes), axis=2)
+
+
+def _rule_x(g, out, y, x, grid, padding_mode, align_corners):
+    places, ab, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    N, C, H, W = x.shape
+    padded = scatter(unsqueeze(y, 2) * _weight_changes(g, ab, slopes), places, (N, C, (H + 2) * (W + 2)))
+    return padded.reshape(N, C, H + 2, W + 2)[:, :, 1:-1, 1:-1]
+
+
+def _rule_grid(g, out, y, x, grid, padding_mode, align_corners):
+    places, _, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    corners = _read(x, places)
+    x00, x01, x10, x11 = (corners[:, :, k] for k in range(4))
+    twist = sum(y * (x00 - x01 - x10 + x11), axis=1)  # d2/da db, the only second derivative that is not 0
+    return unsqueeze(twist, -1) * flip(g * slopes, -1) * slopes
+
+
+grid_sample_grid.defvjp(y=_rule_y, x=_rule_x, grid=_rule_grid)
+
+
+def affine_grid(theta, size, align_corners=False):
+    """The grid with which grid_sample reads x at theta (x, y, 1): theta (N,2,3), size (N,C,H,W) -> (N,H,W,2).
+
+    -1 and 1 mean what they mean in grid_sample. Jaderberg et al. 2015, arXiv 1506.02025.
+    """
+    theta = theta if isinstance(theta, Tensor) else Tensor(theta)
+    N, _, H, W = size
+    if theta.shape != (N, 2, 3):
+        raise ValueError(f"affine_grid: theta has shape {theta.shape}; for size {tuple(size)} want ({N}, 2, 3)")
+    y, x = (_pixel_centres(n, align_corners) for n in (H, W))
+    points = np.stack([*np.meshgrid(x, y), np.ones((H, W))], axis=-1).reshape(-1, 3)
+    out = Tensor.wrap(xp(theta.data).asarray(points, theta.dtype)) @ theta.transpose(0, 2, 1)
+    return out.reshape(N, H, W, 2)
+
+
+def _pixel_centres(n, align_corners):
+    """Return where the centres of n pixels lie in [-1, 1]."""
+    outermost = 1.0 if align_corners and n > 1 else (n - 1) / n
+    return np.linspace(-outermost, outermost, n)
+
+
+# ---- resizing --------------------------------------------------------------------------------------------------------
+
+
+def upsample(x, scale_factor=2, mode="nearest", align_corners=False):
+    """Resize images: x (N,C,H,W) -> (N,C,oh,ow), oh = floor(H * scale_factor). scale_factor: a number or two.
+
+    "nearest" repeats pixels, whole times. "bilinear" draws straight lines between their centres; it skips pixels below
+    a factor of 1/2. The outer edges of both images are one, with align_corners the centres of their outer pixels.
+    As torch.nn.functional.interpolate.
+    """
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    if x.ndim != 4:
+        raise ValueError(f"upsample: x has shape {x.shape}; want four axes, (N,C,H,W)")
+    H, W = x.shape[2:]
+    factors: Sequence = (scale_factor, scale_factor) if isinstance(scale_factor, int | float) else scale_factor
+    if mode == "nearest":
+        if align_corners:
+            raise ValueError("upsample: align_corners is for mode 'bilinear'; 'nearest' has no lines to align")
+        rows, columns = pair("upsample: scale_factor", factors, 1)
+        return sum_unpool2d(x, Geometry((H * rows, W * columns), (rows, columns), (rows, columns)))
+    if mode != "bilinear":
+        raise ValueError(f"upsample: mode {mode!r} is none of 'nearest', 'bilinear'")
+    vertical, horizontal = (
+        Tensor.wrap(xp(x.data).asarray(_interpolation(n, factor, align_corners), x.dtype))
+        for n, factor in zip((H, W), factors, strict=True)
+    )
+    return vertical @ x @ horizontal.T
+
+
+def _interpolation(n, factor, align_corners):
+    """Return the matrix of linear interpolation from n points to floor(n * factor)."""
+    m = math.floor(n * factor)
+    if m < 1:
+        raise ValueError(f"upsample: scale_factor {factor} leaves nothing of {n} pixels")
+    at = np.linspace(0, n - 1, m) if align_corners else np.maximum((np.arange(m) + 0.5) / factor - 0.5, 0)
+    low = np.minimum(at.astype(int), n - 1)
+    matrix = np.zeros((m, n))
+    matrix[np.arange(m), low] = 1 - (at - low)
+    matrix[np.arange(m), np.minimum(low + 1, n - 1)] += at - low
+    return matrix
+
+
+def pixel_shuffle(x, upscale_factor):
+    """Lay r*r channels out as r x r pixels: x (N, C r r, H, W) -> (N, C, H r, W r), r the factor.
+
+    Shi et al. 2016, arXiv 1609.05158.
+    """
+    r = upscale_factor
+    N, channels, H, W = x.shape
+    if channels % (r * r):
+        raise ValueError(f"pixel_shuffle: {channels} channels do not divide by {r} * {r}")
+    blocks = reshape(x, (N, channels // (r * r), r, r, H, W))
+    return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(N, -1, H * r, W * r)  # -> (N,C,H,r,W,r)
+
+
+def pixel_unshuffle(x, downscale_factor):
+    """Lay r x r pixels out as r*r channels: x (N, C, H r, W r) -> (N, C r r, H, W). The inverse of pixel_shuffle."""
+    r = downscale_factor
+    N, C, H, W = x.shape
+    if H % r or W % r:
+        raise ValueError(f"pixel_unshuffle: {H} x {W} pixels do not divide by {r}")
+    blocks = reshape(x, (N, C, H // r, r, W // r, r))
+    return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(N, C * r * r, H // r, W // r)  # -> (N,C,r,r,H,W)

@@ -1,0 +1,172 @@
+"""Pooling against nested loops, for all that Hypothesis can think of."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.kernels import pool as kernels
+from minigrad.kernels import threads
+from minigrad.kernels.geometry import Geometry
+
+
+@st.composite
+def poolings(draw):
+    """Draw an image with many equal pixels, and how to pool it."""
+    shape = [draw(st.integers(1, n)) for n in (2, 2, 7, 7)]
+    kernel, stride = ([draw(st.integers(1, 4)) for _ in range(2)] for _ in range(2))
+    padding = [draw(st.integers(0, k // 2)) for k in kernel]
+    assume(all(n + 2 * p >= k for n, p, k in zip(shape[2:], padding, kernel)))
+    x = np.random.default_rng(draw(st.integers(0, 99))).integers(-2, 3, size=shape).astype(float)
+    return x, tuple(kernel), tuple(stride), tuple(padding), draw(st.booleans())
+
+
+def windows(n, kernel, stride, padding, ceil_mode):
+    """Return the ranges that the windows cover along an axis of n pixels, padding included."""
+    starts = [i for i in range(-padding, n, stride) if i + kernel <= n + padding]
+    following = starts[-1] + stride
+    if ceil_mode and starts[-1] + kernel < n + padding and following < n:
+        starts.append(following)
+    return [range(i, i + kernel) for i in starts]
+
+
+def pool(x, kernel, stride, padding, ceil_mode, f):
+    """Return f(plane, rows, columns) for every window of every plane."""
+    rows, columns = (windows(*axis, ceil_mode) for axis in zip(x.shape[2:], kernel, stride, padding))
+    return np.array([[[[f(plane, i, j) for j in columns] for i in rows] for plane in image] for image in x])
+
+
+def winner(plane, rows, columns):
+    """Return the position of the first of the largest pixels of a window."""
+    H, W = plane.shape
+    inside = [(i, j) for i, j in itertools.product(rows, columns) if 0 <= i < H and 0 <= j < W]
+    i, j = max(inside, key=lambda place: plane[place])
+    return i * W + j
+
+
+@given(poolings(), st.integers(0, 99))
+def test_max_pool2d_picks_the_first_of_the_largest_and_its_gradient_goes_there(pooling, seed):
+    x, *how = pooling
+    index = pool(x, *how, winner)
+    planes = x.reshape(*x.shape[:2], -1)
+    t = mg.Tensor(x, requires_grad=True)
+    y = mg.max_pool2d(t, *how)
+    np.testing.assert_array_equal(y.data, [[p[i] for p, i in zip(*pair)] for pair in zip(planes, index)])
+    g = np.random.default_rng(seed).normal(size=y.shape)
+    expected = np.zeros_like(planes)
+    for n, c, i, j in np.ndindex(g.shape):
+        expected[n, c, index[n, c, i, j]] += g[n, c, i, j]
+    np.testing.assert_allclose(mg.grad(y, t, g).data, expected.reshape(x.shape), rtol=1e-13, atol=1e-13)
+
+
+@given(poolings(), st.booleans())
+def test_avg_pool2d_is_the_mean_of_each_window(pooling, count_include_pad):
+    x, kernel, stride, padding, ceil_mode = pooling
+
+    def average(plane, rows, columns):
+        counted = 1
+        for n, p, window in zip(plane.shape, padding, (rows, columns)):
+            margin = p if count_include_pad else 0
+            counted *= sum(-margin <= i < n + margin for i in window)
+        rows, columns = (slice(max(window[0], 0), window[-1] + 1) for window in (rows, columns))
+        return plane[rows, columns].sum() / counted
+
+    y = mg.avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad)
+    np.testing.assert_allclose(y.data, pool(x, kernel, stride, padding, ceil_mode, average), rtol=1e-13, atol=1e-13)
+
+
+@given(poolings(), st.integers(0, 99))
+def test_spreading_and_summing_windows_are_adjoint(pooling, seed):
+    x, kernel, stride, padding, _ = pooling
+    geo = Geometry(x.shape[2:], kernel, stride, tuple((p, p) for p in padding))
+    total = mg.sum_pool2d(x, geo)
+    y = np.random.default_rng(seed).normal(size=total.shape)
+    assert np.vdot(y, total.data) == pytest.approx(np.vdot(mg.sum_unpool2d(y, geo).data, x))
+
+
+def test_gathering_and_scattering_are_adjoint_where_windows_overlap(rng):
+    geo = Geometry((5, 6), (3, 3), (1, 2))
+    x, y = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 3, 3, 2))
+    _, index = kernels.max_pool2d(x, geo)
+    assert np.vdot(y, mg.pool_gather(x, index, geo).data) == pytest.approx(
+        np.vdot(mg.pool_scatter(y, index, geo).data, x)
+    )
+
+
+def test_pools_of_a_small_image_are_those_of_pytorch():
+    x = mg.Tensor([[[[1.0, 5.0, 2.0, 0.0], [3.0, 4.0, 8.0, 6.0], [7.0, 9.0, 2.0, 1.0]]]])
+    assert mg.max_pool2d(x, 2).data.tolist() == [[[[5, 8]]]]
+    assert mg.max_pool2d(x, 2, ceil_mode=True).data.tolist() == [[[[5, 8], [9, 2]]]]
+    assert mg.max_pool2d(x, 3, 2, 1).data.tolist() == [[[[5, 8], [9, 9]]]]
+    assert mg.avg_pool2d(x, 2, ceil_mode=True).data.tolist() == [[[[3.25, 4.0], [8.0, 1.5]]]]
+    assert mg.avg_pool2d(x, 2, 2, 1).data.tolist() == [[[[0.25, 1.75, 0.0], [2.5, 5.75, 1.75]]]]
+    assert mg.avg_pool2d(x, 2, 2, 1, count_include_pad=False).data.tolist() == [[[[1, 3.5, 0], [5, 5.75, 3.5]]]]
+    assert mg.adaptive_avg_pool2d(x, 1).data.tolist() == [[[[4.0]]]]
+
+
+def test_padding_never_wins_and_a_nan_always_does():
+    x = np.full((1, 1, 4, 3), -np.inf)
+    x[0, 0, 3, 1] = np.nan
+    y, index = kernels.max_pool2d(x, Geometry((4, 3), (3, 3), (2, 2), ((1, 1), (1, 1))))
+    np.testing.assert_array_equal(y, [[[[-np.inf, -np.inf], [np.nan, np.nan]]]])
+    assert index.dtype == np.int32 and index.tolist() == [[[[0, 1], [10, 10]]]]
+
+
+def test_windows_of_more_pixels_than_a_byte_can_count():
+    x = np.arange(400.0).reshape(1, 1, 20, 20)
+    y, index = kernels.max_pool2d(x, Geometry((20, 20), (17, 18), (3, 1)))
+    assert y.tolist() == [[[[337, 338, 339], [397, 398, 399]]]]
+    assert np.array_equal(y, index)
+
+
+@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 1)])
+def test_the_work_is_cut_into_parts_without_a_trace(kernel, stride, rng, monkeypatch):
+    x = rng.normal(size=(7, 5, 31, 30)).astype(np.float32)
+    geo = Geometry((31, 30), (kernel, kernel), (stride, stride), ((1, 0), (0, 1)))
+
+    def results():
+        y, index = kernels.max_pool2d(x, geo)
+        return y, index, kernels.max_unpool2d(y, index, geo)
+
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", "1")
+    whole = results()
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", "3")
+    monkeypatch.setattr(threads, "SMALL", 0)
+    monkeypatch.setattr(kernels, "BLOCK", 2000)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, results()))
+
+
+def test_layers_pool_as_their_functions_do(rng):
+    x = mg.Tensor(rng.normal(size=(2, 3, 7, 6)))
+    assert np.array_equal(nn.MaxPool2d(3, 2, 1, True)(x), mg.max_pool2d(x, 3, 2, 1, True))
+    assert np.array_equal(nn.MaxPool2d((2, 3))(x), mg.max_pool2d(x, (2, 3)))
+    assert np.array_equal(nn.AvgPool2d(3, (2, 1), 1, True, False)(x), mg.avg_pool2d(x, 3, (2, 1), 1, True, False))
+    np.testing.assert_allclose(nn.AdaptiveAvgPool2d(1)(x), x.data.mean(axis=(2, 3), keepdims=True))
+    assert repr(nn.MaxPool2d(3, 2)) == "MaxPool2d(kernel_size=3, stride=2, padding=0, ceil_mode=False)"
+
+
+X = np.ones((1, 2, 4, 5))
+ERRORS = [
+    ("axes", lambda: mg.max_pool2d(X[0], 2), r"max_pool2d: x is float64 of shape \(2, 4, 5\); want floating-point"),
+    (
+        "integers",
+        lambda: mg.avg_pool2d(X.astype(int), 2),
+        r"avg_pool2d: x is int64 of shape \(1, 2, 4, 5\); want float",
+    ),
+    ("padding", lambda: mg.max_pool2d(X, 3, padding=2), r"padding is \(2, 2\); it must be at most half of the kernel"),
+    ("window", lambda: mg.max_pool2d(X, (6, 2)), r"the window \(6, 2\) is larger than images of \(4, 5\) with padding"),
+    ("kernel", lambda: mg.avg_pool2d(X, 0), "avg_pool2d: kernel_size is 0; it must be a whole number from 1"),
+    ("stride", lambda: mg.avg_pool2d(X, 2, 0), "avg_pool2d: stride is 0; it must be a whole number from 1"),
+    ("negative padding", lambda: mg.avg_pool2d(X, 2, 1, -1), "avg_pool2d: padding is -1; it must be a whole number"),
+    ("adaptive", lambda: mg.adaptive_avg_pool2d(X, (2, 1)), r"output_size is \(2, 1\); only 1 is available"),
+]
+
+
+@pytest.mark.parametrize(("f", "text"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS])
+def test_a_wrong_call_says_what_is_wrong(f, text):
+    with pytest.raises(ValueError, match=text):
+        f()
