@@ -1,6 +1,7 @@
 // The convolution and its adjoints, for float and double. With
 //
-//     T(x, w, g) = sum over n, o, p, q, c, r, t of  g[n,o,p,q] * w[o,c,r,t] * x[n, c, p sh + r dh - top, q sw + t dw - left]
+//     T(x, w, g) = sum over n, o, p, q, c, r, t of
+//         g[n,o,p,q] * w[o,c,r,t] * x[n, c, p sh + r dh - top, q sw + t dw - left]
 //
 // (x is 0 outside its image; c runs over the channels of o's group), the three functions are its derivatives:
 // conv2d = dT/dg, conv_transpose2d = dT/dx, conv2d_weight = dT/dw. Each does 2 N O oh ow (C/groups) kh kw FLOPs and has
@@ -34,7 +35,8 @@ struct Shape {                    // in this order at the end of every kernel's 
 
 // ------------------------------------------------------------------------------------------------------ definitions
 // Thread mapping of this part: the x axis of the grid covers the pixels of a plane of the result, one thread each; the
-// y axis covers the planes, as many at a time as there are blocks. An index within a plane fits an int, no other need.
+// y axis covers the planes, as many at a time as there are blocks. An index within a plane fits an int; beyond it is
+// long long.
 
 // The value at (h, w) of a plane; 0 in the padding.
 template <class T>
@@ -50,7 +52,7 @@ __device__ __forceinline__ int position(int h, int r, int before, int stride, in
     return start >= 0 && start % stride == 0 && start / stride < positions ? start / stride : -1;
 }
 
-// x (N,C,H,W), w (O,C/groups,kh,kw) -> y (N,O,oh,ow). Every operand is read 2 FLOPs a value.
+// x (N,C,H,W), w (O,C/groups,kh,kw) -> y (N,O,oh,ow). Reads a value of x and of w for every 2 FLOPs.
 template <class T>
 __device__ void conv2d(const T* x, const T* w, T* y, const Shape s)
 {
@@ -71,7 +73,8 @@ __device__ void conv2d(const T* x, const T* w, T* y, const Shape s)
 }
 ENTRIES2(conv2d)
 
-// g (N,O,oh,ow), w (O,C/groups,kh,kw) -> x (N,C,H,W): each pixel gathers from the positions that cover it.
+// g (N,O,oh,ow), w (O,C/groups,kh,kw) -> x (N,C,H,W): each pixel gathers from the positions that cover it. Reads
+// a value of g and of w for every 2 FLOPs.
 template <class T>
 __device__ void conv_transpose2d(const T* g, const T* w, T* x, const Shape s)
 {
@@ -94,18 +97,21 @@ __device__ void conv_transpose2d(const T* g, const T* w, T* x, const Shape s)
 }
 ENTRIES2(conv_transpose2d)
 
-// x (N,C,H,W), g (N,O,oh,ow) -> w (O,C/groups,kh,kw): a tap's gradient is a sum over all images and positions.
-// The "pixels" of the grid are the taps of the kernel, its planes the O * C/groups pairs of channels.
+// x (N,C,H,W), g (N,O,oh,ow) -> parts (gridDim.z,O,C/groups,kh,kw): a tap's gradient is a sum over all images and
+// positions. The pixels of the grid are here the taps of the kernel, its planes the O * C/groups pairs of channels. Its
+// z axis cuts the images in parts, for there are few taps and much to add; conv2d_weight_sum, the last kernel, adds
+// the parts up. Reads a value of x and of g for every 2 FLOPs.
 template <class T>
-__device__ void conv2d_weight(const T* x, const T* g, T* w, const Shape s)
+__device__ void conv2d_weight(const T* x, const T* g, T* parts, const Shape s)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x, r = i / s.kw, t = i % s.kw;
     if (r >= s.kh) return;
     const int channels = s.C / s.groups;
-    for (long long plane = blockIdx.y; plane < (long long)s.O * channels; plane += gridDim.y) {
+    const long long planes = (long long)s.O * channels, part = blockIdx.z, count = gridDim.z;
+    for (long long plane = blockIdx.y; plane < planes; plane += gridDim.y) {
         const int o = plane / channels, c = o / (s.O / s.groups) * channels + plane % channels;
         T sum = 0;
-        for (int n = 0; n < s.N; ++n) {
+        for (int n = part * s.N / count; n < (part + 1) * s.N / count; ++n) {
             const T* image = x + ((long long)n * s.C + c) * s.H * s.W;
             const T* cotangent = g + ((long long)n * s.O + o) * s.oh * s.ow;
             for (int p = 0; p < s.oh; ++p)
@@ -113,13 +119,13 @@ __device__ void conv2d_weight(const T* x, const T* g, T* w, const Shape s)
                     sum += *cotangent
                          * pixel(image, s.H, s.W, p * s.sh + r * s.dh - s.top, q * s.sw + t * s.dw - s.left);
         }
-        w[plane * s.kh * s.kw + i] = sum;
+        parts[(part * planes + plane) * s.kh * s.kw + i] = sum;
     }
 }
 ENTRIES2(conv2d_weight)
 
-// x (N,C,H,W) -> columns (N, C kh kw, oh ow): column (p, q) holds the pixels under the kernel there. No FLOPs; writes the
-// columns once, reads x up to kh kw times, from cache.
+// x (N,C,H,W) -> columns (N, C kh kw, oh ow): column (p, q) holds the pixels under the kernel there. No FLOPs; writes
+// the columns once, reads x up to kh kw times, from cache.
 template <class T>
 __device__ void im2col(const T* x, T* columns, const Shape s)
 {
@@ -216,8 +222,8 @@ struct Forward {
     __device__ __forceinline__ long long z_row() const { return s.oh * s.ow; }
 };
 
-// A transposed convolution along one axis, on the pixels u, u + stride, u + 2 stride ... Only every so many taps ever lie
-// on them, and from one such tap to the next the position moves back: a correlation with those taps.
+// A transposed convolution along one axis, on the pixels u, u + stride, u + 2 stride ... Only every so many taps ever
+// lie on them, and from one such tap to the next the position moves back: a correlation with those taps.
 struct Phase {
     int start, pixels;                     // u, and how many there are
     int tap, tap_step, taps;               // the first tap that lies on them, how far to the next, how many there are
@@ -287,8 +293,7 @@ struct Transposed {
 };
 
 // conv2d_weight: row m is an output channel, column j = (c, r, t) a tap, depth k = (n, p, q) a position. Few rows and
-// columns, great depth: so the depth is cut in parts, and each part's product goes into a layer of its own of an array
-// (parts,O,C/groups,kh,kw), which conv2d_weight_sum adds up.
+// columns, great depth: so the depth, too, is cut in parts.
 template <class T>
 struct Weight {
     const T *x, *g;
@@ -324,7 +329,10 @@ struct Weight {
         const int n = image.quotient(k), i = image.remainder(k), p = width.quotient(i), q = width.remainder(i);
         return pixel(at.plane + (long long)n * s.C * s.H * s.W, s.H, s.W, p * s.sh + at.h, q * s.sw + at.v);
     }
-    __device__ __forceinline__ T* z(int j) const { return parts + ((long long)part * s.O + group * rows) * columns + j; }
+    __device__ __forceinline__ T* z(int j) const
+    {
+        return parts + ((long long)part * s.O + group * rows) * columns + j;
+    }
     __device__ __forceinline__ long long z_row() const { return columns; }
 };
 
@@ -332,8 +340,8 @@ template <class T>
 struct __align__(16) Quad { T v[4]; };
 
 // Compute one tile, BM rows by BN columns, of a product.
-// A thread owns PATCH x PATCH values of Z in registers: four quads of 4 x 4, half a tile apart (or one, for double, which
-// is twice as wide), so that the threads of a warp read neighbouring quads of shared memory, without bank conflicts.
+// A thread owns PATCH x PATCH values of Z in registers: four quads of 4 x 4, half a tile apart (one quad for double,
+// twice as wide), so that the threads of a warp read neighbouring quads of shared memory, without bank conflicts.
 // While one slice of A and B, BK deep, is multiplied, the next is on its way from global memory to registers; shared
 // memory holds two slices, which saves a barrier. Global reads: BM + BN values for every 2 BM BN FLOPs.
 template <class T, int BM, int BN, int PATCH, class Product>
@@ -342,9 +350,10 @@ __device__ __forceinline__ void multiply(const T* in1, const T* in2, T* out, con
     constexpr int BK = 8, QUADS = PATCH / 4, THREADS = BM * BN / (PATCH * PATCH);
     constexpr int A_LOADS = BM * BK / THREADS, B_LOADS = BN * BK / THREADS, STEP = THREADS / BK, PAD = 16 / sizeof(T);
     static_assert(THREADS % BN == 0 && BM % STEP == 0 && BN % STEP == 0, "all threads load alike");
-    __shared__ __align__(16) T A[2][BK][BM + PAD], B[2][BK][BN + PAD];          // padded: a column spreads over the banks
-    __shared__ Product product;                                    // these two in shared memory: they would cost
-    __shared__ typename Product::Column columns[BN];               // each thread 50 registers, more than there are
+    __shared__ __align__(16) T A[2][BK][BM + PAD], B[2][BK][BN + PAD];      // padded: columns spread over the banks
+    // The same for all threads, so in shared memory: registers are all taken.
+    __shared__ Product product;
+    __shared__ typename Product::Column columns[BN];
 
     const unsigned thread = threadIdx.x;                           // unsigned: / and % of it are a shift and a mask
     const int m0 = blockIdx.y * BM, j0 = blockIdx.x * BN;
@@ -354,7 +363,8 @@ __device__ __forceinline__ void multiply(const T* in1, const T* in2, T* out, con
     for (int j = thread; j < BN; j += THREADS) columns[j] = product.column(j0 + j);
     __syncthreads();
 
-    // This thread loads of each slice A_LOADS values at depth a_k, and B_LOADS values at depth b_k(i), column b_j(i).
+    // Of each slice, this thread loads A_LOADS values at depth a_k in rows a_m, a_m + STEP ... and B_LOADS values at
+    // depth b_k(i) in column b_j(i), such that neighbouring threads read neighbours in memory.
     const int a_k = thread % BK, a_m = thread / BK;
     auto b_k = [&](int i) { return Product::DEPTH_FIRST ? thread % BK : thread / BN + i * (THREADS / BN); };
     auto b_j = [&](int i) { return Product::DEPTH_FIRST ? thread / BK + i * STEP : thread % BN; };

@@ -83,10 +83,9 @@ def conv2d_weight(x: Array, g: Array, geo: Geometry) -> Array:
     out = xp(x).empty((O, C // geo.groups, *geo.kernel), x.dtype)
     most_parts = max(1, min(depth // PART, MOST_LAYERS // geo.groups))
     tile = choose_tile(x.dtype, rows, columns, depth, geo.groups * most_parts)
-    blocks = geo.groups * _blocks(tile, rows, columns) if tile else 0
-    parts = min(most_parts, math.ceil(2 * BUSY / blocks)) if tile else 1
+    parts = min(most_parts, math.ceil(2 * BUSY / (geo.groups * _blocks(tile, rows, columns))) if tile else max(1, N))
     summands = xp(x).empty((parts, *out.shape), x.dtype) if parts > 1 else out
-    _launch("conv2d_weight", tile, (x, g, summands), _sizes(N, C, O, geo), rows, columns, geo.groups * parts)
+    _launch("conv2d_weight", tile, (x, g, summands), _sizes(N, C, O, geo), rows, columns, geo.groups, parts)
     if parts > 1:
         args = summands, out, np.int32(parts), np.int64(out.size)
         launch("conv.cu", f"conv2d_weight_sum_{SUFFIX[x.dtype.name]}", (math.ceil(out.size / 256),), (256,), args)
@@ -99,7 +98,7 @@ def im2col(x: Array, geo: Geometry) -> Array:
     _check("im2col", geo)
     N, C = x.shape[:2]
     out = xp(x).empty((N, C * math.prod(geo.kernel), math.prod(geo.output)), x.dtype)
-    launch_planes("conv.cu", "im2col", out, out.shape[2], N * out.shape[1], (x, out), _sizes(N, C, C, geo))
+    launch_planes("conv.cu", "im2col", x.dtype, out.shape[2], N * out.shape[1], (x, out), _sizes(N, C, C, geo))
     return out
 
 
@@ -109,7 +108,7 @@ def col2im(columns: Array, geo: Geometry) -> Array:
     _check("col2im", geo)
     N, C = len(columns), columns.shape[1] // math.prod(geo.kernel)
     out = xp(columns).empty((N, C, *geo.input), columns.dtype)
-    launch_planes("conv.cu", "col2im", out, math.prod(geo.input), N * C, (columns, out), _sizes(N, C, C, geo))
+    launch_planes("conv.cu", "col2im", out.dtype, math.prod(geo.input), N * C, (columns, out), _sizes(N, C, C, geo))
     return out
 
 
@@ -121,15 +120,16 @@ def _launch(
     rows: int,
     columns: int,
     layers: int,
+    parts: int = 1,
 ) -> None:
     """Fill arrays[-1] by the plain kernel `name`, or by its version for this tile of products (rows, columns)."""
     out = arrays[-1]
     if tile is None:
-        pixels = math.prod(out.shape[2:])
-        launch_planes("conv.cu", name, out, pixels, math.prod(out.shape[:2]), arrays, sizes)
+        pixels = math.prod(out.shape[-2:])
+        launch_planes("conv.cu", name, out.dtype, pixels, out.size // (pixels * parts), arrays, sizes, parts)
     elif out.size:
         kernel = f"{name}_{tile.rows}x{tile.columns}_{SUFFIX[out.dtype.name]}"
-        grid = (math.ceil(columns / tile.columns), math.ceil(rows / tile.rows), layers)
+        grid = (math.ceil(columns / tile.columns), math.ceil(rows / tile.rows), layers * parts)
         launch("conv.cu", kernel, grid, (tile.threads,), (*arrays, *map(np.int32, sizes)))
 
 

@@ -41,7 +41,7 @@ class Geometry:
 
 def pair(name: str, value: int | Sequence[int], least: int) -> Pair:
     """Return value, an int or two, as a pair; ValueError, naming it, if it is none or under `least`."""
-    two = (value, value) if isinstance(value, int) else tuple(value)
+    two = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(two) != 2 or not all(isinstance(n, int) and n >= least for n in two):
         raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}, or two (vertical, horizontal)")
     return two[0], two[1]
@@ -49,7 +49,7 @@ def pair(name: str, value: int | Sequence[int], least: int) -> Pair:
 
 def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:
     """Return padding as ((top, bottom), (left, right)): from a number, (vertical, horizontal), or those four."""
-    if not isinstance(value, int) and len(value) == 2 and not isinstance(value[0], int):
+    if isinstance(value, Sequence) and len(value) == 2 and isinstance(value[0], Sequence):
         return pair(name, value[0], 0), pair(name, value[1], 0)
     vertical, horizontal = pair(name, value, 0)
     return (vertical, vertical), (horizontal, horizontal)

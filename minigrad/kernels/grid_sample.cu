@@ -2,9 +2,13 @@
 //
 //     out = (1-b) ((1-a) x00 + a x01) + b ((1-a) x10 + a x11)
 //
-// where the point lies (a, b) in [0, 1) rightwards and downwards of its first corner x00; corners beyond the image are 0.
-// x (N,C,H,W), grid (N,oh,ow,2) of (x, y): -1 and 1 are the outer edges of the image, or, with align_corners, the centres
-// of its outer pixels. mode 0: zeros, 1: border, 2: reflection. No atomics: every run gives the same bits.
+// where the point lies (a, b) in [0, 1) rightwards and downwards of its first corner, x00; corners beyond the image are
+// 0. x (N,C,H,W), grid (N,oh,ow,2) of (x, y): -1 and 1 are the outer edges of the image, or, with align_corners, the
+// centres of its outer pixels. mode 0: zeros, 1: border, 2: reflection.
+//
+// Thread mapping: the x axis of the launch covers the points of an image (for the gradient to x, its pixels), a thread
+// each; the y axis covers the planes (n, c), or, where the channels have to be added up or do not matter, the images.
+// No atomics: every run gives the same bits.
 
 #define SIZES int N, int C, int H, int W, int oh, int ow, int mode, int align_corners
 #define SIZE_NAMES N, C, H, W, oh, ow, mode, align_corners
@@ -14,8 +18,8 @@ __device__ __forceinline__ double round_down(double x) { return floor(x); }
 __device__ __forceinline__ float modulo(float x, float y) { return fmodf(x, y); }
 __device__ __forceinline__ double modulo(double x, double y) { return fmod(x, y); }
 
-// Where a coordinate of the grid lies along n pixels, numbered from 0: the first of the two pixels around it, -1 to n; the
-// distance from that to the point, and the slope of this distance in the coordinate.
+// Where a coordinate of the grid lies along n pixels, numbered from 0: the first of the two pixels around it, -1 to n;
+// the distance from that to the point, and the slope of this distance in the coordinate.
 template <class T>
 struct Place {
     int first;
@@ -26,16 +30,16 @@ struct Place {
         slope = T(align_corners ? n - 1 : n) / 2;
         T position = coordinate * slope + T(n - 1) / 2;
         if (mode == 2 && slope > 0) reflect(position, n, align_corners);
-        if (mode == 0) {                                         // all zeros beyond the image are alike: those behind it
+        if (mode == 0) {                                 // all zeros beyond the image are alike: those behind it
             if (position < -1 || position >= n) position = n, slope = 0;
         } else {
             if (position <= 0 || position >= n - 1) slope = 0;
             position = position < 0 ? T(0) : position > n - 1 ? T(n - 1) : position;
         }
-        first = position == position ? (int)round_down(position) : -1;                   // a NaN has no place
+        first = position == position ? (int)round_down(position) : -1;                    // a NaN has no place
         distance = position - first;
     }
-    // Fold the position back and forth between the mirrors, the outer edges or the centres of the outer pixels.
+    // Fold the position back and forth between the mirrors: the outer edges, or the centres of the outer pixels.
     __device__ __forceinline__ void reflect(T& position, int n, int align_corners)
     {
         const T mirror = align_corners ? T(0) : T(-0.5), span = align_corners ? n - 1 : n;
@@ -52,8 +56,8 @@ __device__ __forceinline__ T pixel(const T* plane, int H, int W, int h, int v)
     return (unsigned)h < (unsigned)H && (unsigned)v < (unsigned)W ? plane[h * W + v] : T(0);
 }
 
-// x, grid -> out (N,C,oh,ow). The x axis of the launch covers the points of an image, a thread each; the y axis the planes
-// (n, c). 8 FLOPs a value and about 20 to place it; reads the grid C times, mostly from cache, x and writes out once.
+// x, grid -> out (N,C,oh,ow). A thread: a point of a plane. 9 FLOPs a value and about 20 to place it; reads x and
+// writes out once, reads the grid C times, mostly from cache.
 template <class T>
 __device__ __forceinline__ void grid_sample(const T* x, const T* grid, T* out, SIZES)
 {
@@ -71,17 +75,17 @@ __device__ __forceinline__ void grid_sample(const T* x, const T* grid, T* out, S
     }
 }
 
-// g (N,C,oh,ow), x, grid -> out (N,oh,ow,2), the gradient of sum g * grid_sample(x, grid) to grid. The x axis of the launch
-// covers the points of an image, a thread each, which goes through the channels; the y axis covers the images. 14 FLOPs a
-// channel; reads g and x once.
+// g (N,C,oh,ow), x, grid -> out (N,oh,ow,2), the gradient of sum g * grid_sample(x, grid) to grid. A thread: a point of
+// an image, in all channels. 14 FLOPs a channel; reads g and x once.
 template <class T>
 __device__ __forceinline__ void grid_sample_grid(const T* g, const T* x, const T* grid, T* out, SIZES)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= oh * ow) return;
     for (long long n = blockIdx.y; n < N; n += gridDim.y) {
-        const long long point = 2 * (n * oh * ow + i);
-        const Place<T> along(grid[point], W, mode, align_corners), down(grid[point + 1], H, mode, align_corners);
+        const long long point = n * oh * ow + i;
+        const Place<T> along(grid[2 * point], W, mode, align_corners);
+        const Place<T> down(grid[2 * point + 1], H, mode, align_corners);
         const int h = down.first, v = along.first;
         T by_a = 0, by_b = 0;
         for (int c = 0; c < C; ++c) {
@@ -92,35 +96,38 @@ __device__ __forceinline__ void grid_sample_grid(const T* g, const T* x, const T
             by_a += cotangent * ((1 - down.distance) * (x01 - x00) + down.distance * (x11 - x10));
             by_b += cotangent * ((1 - along.distance) * (x10 - x00) + along.distance * (x11 - x01));
         }
-        out[point] = by_a * along.slope;
-        out[point + 1] = by_b * down.slope;
+        out[2 * point] = by_a * along.slope;
+        out[2 * point + 1] = by_b * down.slope;
     }
 }
 
-// The gradient to x adds each point's g to its four corners. Turned round, so that nobody adds to what another adds to:
-// each pixel gathers the points of the four cells, squares between pixels, that it is a corner of. For that the points are
-// sorted by cell, which is what the host does between these two kernels.
-// grid_cells: grid -> cells (N,oh,ow), the cell of each point: that with first corner (h, v) of image n is number
-// (n (H+1) + h + 1) (W+1) + v + 1, and a point that has no corner in the image is in none of them, N (H+1) (W+1).
+// The gradient to x adds each point's g to its four corners. Turned round, so that no two threads add to one number:
+// each pixel gathers the points of the four cells, the squares between pixels, that it is a corner of. For that the
+// host sorts the points by cell, between these two kernels.
+
+// grid -> cells (N,oh,ow), the cell of each point: that with first corner (h, v) of image n is the cell
+// (n (H+1) + h + 1) (W+1) + v + 1. A point with no corner in the image is in none of them, but in N (H+1) (W+1).
+// A thread: a point of an image. About 20 FLOPs; reads the grid and writes cells once.
 template <class T>
 __device__ __forceinline__ void grid_cells(const T* grid, long long* cells, SIZES)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= oh * ow) return;
     for (long long n = blockIdx.y; n < N; n += gridDim.y) {
-        const long long point = n * oh * ow + i;
-        const Place<T> along(grid[2 * point], W, mode, align_corners), down(grid[2 * point + 1], H, mode, align_corners);
-        const bool inside = down.first < H && along.first < W;
-        cells[point] = inside ? (n * (H + 1) + down.first + 1) * (W + 1) + along.first + 1 : (long long)N * (H + 1) * (W + 1);
+        const long long point = n * oh * ow + i, none = (long long)N * (H + 1) * (W + 1);
+        const Place<T> along(grid[2 * point], W, mode, align_corners);
+        const Place<T> down(grid[2 * point + 1], H, mode, align_corners);
+        const int h = down.first, v = along.first;
+        cells[point] = h < H && v < W ? (n * (H + 1) + h + 1) * (W + 1) + v + 1 : none;
     }
 }
 
-// g (N,C,oh,ow), grid, points: order (N oh ow) by cell, starts (cells + 1): cell k has the points order[starts[k]] to
-// before order[starts[k+1]] -> out (N,C,H,W). The x axis of the launch covers the pixels of a plane, a thread each; the y
-// axis the planes (n, c). 4 FLOPs a point and corner, and placing it again; reads g and the grid four times.
+// g (N,C,oh,ow), grid, order (N oh ow), starts (cells + 1) -> out (N,C,H,W). In cell k lie the points order[starts[k]]
+// to before order[starts[k+1]]. A thread: a pixel of a plane. About 40 FLOPs for each point in reach, to place it and
+// add it; reads g and order four times, the grid four times a channel, mostly from cache, and writes out once.
 template <class T>
-__device__ __forceinline__ void grid_sample_input(const T* g, const T* grid, const long long* order, const long long* starts,
-                                                  T* out, SIZES)
+__device__ __forceinline__ void grid_sample_input(const T* g, const T* grid, const long long* order,
+                                                  const long long* starts, T* out, SIZES)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x, h = i / W, v = i % W;
     if (h >= H) return;
@@ -134,8 +141,9 @@ __device__ __forceinline__ void grid_sample_input(const T* g, const T* grid, con
                 const long long point = order[k];
                 const Place<T> along(grid[2 * point], W, mode, align_corners);
                 const Place<T> down(grid[2 * point + 1], H, mode, align_corners);
-                const T weight = (right ? along.distance : 1 - along.distance) * (below ? down.distance : 1 - down.distance);
-                sum += weight * g[plane * oh * ow + point - n * oh * ow];
+                const T weight_along = right ? along.distance : 1 - along.distance;
+                const T weight_down = below ? down.distance : 1 - down.distance;
+                sum += weight_down * weight_along * g[plane * oh * ow + point - n * oh * ow];
             }
         }
         out[plane * H * W + i] = sum;

@@ -20,7 +20,7 @@ def grid_sample(x: Array, grid: Array, padding_mode: str, align_corners: bool) -
     (N, C), (oh, ow) = x.shape[:2], grid.shape[1:3]
     sizes = _sizes("grid_sample", x.shape, grid, padding_mode, align_corners)
     out = xp(x).empty((N, C, oh, ow), x.dtype)
-    launch_planes("grid_sample.cu", "grid_sample", out, oh * ow, N * C, (x, grid, out), sizes)
+    launch_planes("grid_sample.cu", "grid_sample", out.dtype, oh * ow, N * C, (x, grid, out), sizes)
     return out
 
 
@@ -30,7 +30,7 @@ def grid_sample_grid(g: Array, x: Array, grid: Array, padding_mode: str, align_c
     N, oh, ow = grid.shape[:3]
     sizes = _sizes("grid_sample_grid", x.shape, grid, padding_mode, align_corners)
     out = xp(g).empty(grid.shape, grid.dtype)
-    launch_planes("grid_sample.cu", "grid_sample_grid", out, oh * ow, N, (g, x, grid, out), sizes)
+    launch_planes("grid_sample.cu", "grid_sample_grid", out.dtype, oh * ow, N, (g, x, grid, out), sizes)
     return out
 
 
@@ -48,11 +48,11 @@ def grid_sample_input(
     sizes = _sizes("grid_sample_input", input_shape, grid, padding_mode, align_corners)
     module = xp(g)
     cells = module.empty((N, oh, ow), np.int64)
-    launch_planes("grid_sample.cu", "grid_cells", grid, oh * ow, N, (grid, cells), sizes)
+    launch_planes("grid_sample.cu", "grid_cells", grid.dtype, oh * ow, N, (grid, cells), sizes)
     order = module.argsort(cells.ravel(), kind="stable")
     starts = module.searchsorted(cells.ravel()[order], module.arange(N * (H + 1) * (W + 1) + 1))
     out = module.empty(input_shape, g.dtype)
-    launch_planes("grid_sample.cu", "grid_sample_input", out, H * W, N * C, (g, grid, order, starts, out), sizes)
+    launch_planes("grid_sample.cu", "grid_sample_input", out.dtype, H * W, N * C, (g, grid, order, starts, out), sizes)
     return out
 
 

@@ -31,14 +31,21 @@ def check_sizes(name: str, **sizes: int) -> None:
 
 
 def launch_planes(
-    file: str, kernel: str, out: Array, pixels: int, planes: int, arrays: Sequence[Array], sizes: Sequence[int]
+    file: str,
+    kernel: str,
+    dtype: np.dtype,
+    pixels: int,
+    planes: int,
+    arrays: Sequence[Array],
+    sizes: Sequence[int],
+    parts: int = 1,
 ) -> None:
-    """Run kernel, whose result out has so many planes of so many pixels each: x covers the pixels, y the planes.
+    """Run kernel on a grid whose x axis covers the pixels of a plane, its y axis the planes, its z axis parts.
 
-    Its arguments are the arrays and then the sizes, as int; its name ends in the dtype of out.
+    Its arguments are the arrays and then the sizes, as int; its name ends in the dtype.
     """
     if pixels * planes == 0:
         return
     threads = min(256, math.ceil(pixels / 32) * 32)
-    grid = (math.ceil(pixels / threads), min(planes, MOST_LAYERS))
-    launch(file, f"{kernel}_{SUFFIX[out.dtype.name]}", grid, (threads,), (*arrays, *map(np.int32, sizes)))
+    grid = (math.ceil(pixels / threads), min(planes, MOST_LAYERS), parts)
+    launch(file, f"{kernel}_{SUFFIX[dtype.name]}", grid, (threads,), (*arrays, *map(np.int32, sizes)))

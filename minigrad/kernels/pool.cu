@@ -3,7 +3,9 @@
 // Thread mapping: the x axis of the grid covers the pixels of a plane of the result, one thread each; the y axis covers
 // the planes, as many at a time as there are blocks. No atomics: every run gives the same bits.
 
-#define SIZES int planes, int H, int W, int kh, int kw, int oh, int ow, int sh, int sw, int dh, int dw, int top, int left
+#define SIZES int planes, int H, int W, int kh, int kw, int oh, int ow, \
+              int sh, int sw, int dh, int dw, int top, int left
+#define SIZE_NAMES planes, H, W, kh, kw, oh, ow, sh, sw, dh, dw, top, left
 
 // x (N,C,H,W) -> out, index (N,C,oh,ow). Padding never wins: where a window holds nothing else, out is -inf, index -1.
 // kh kw comparisons a result; reads x about once (overlapping windows from cache), writes two values a result.
@@ -48,7 +50,6 @@ __device__ __forceinline__ void max_unpool2d(const T* g, const int* index, T* x,
     }
 }
 
-#define SIZE_NAMES planes, H, W, kh, kw, oh, ow, sh, sw, dh, dw, top, left
 #define ENTRIES(T, SUFFIX)                                                                                             \
     extern "C" __global__ void max_pool2d_##SUFFIX(const T* __restrict__ x, T* __restrict__ out,                       \
                                                    int* __restrict__ index, SIZES)                                     \

@@ -21,7 +21,7 @@ def max_pool2d(x: Array, geo: Geometry) -> tuple[Array, Array]:
     sizes = _sizes("max_pool2d", math.prod(x.shape[:2]), geo)
     out = xp(x).empty((*x.shape[:2], *geo.output), x.dtype)
     index = xp(x).empty(out.shape, np.int32)
-    launch_planes("pool.cu", "max_pool2d", out, math.prod(geo.output), sizes[0], (x, out, index), sizes)
+    launch_planes("pool.cu", "max_pool2d", out.dtype, math.prod(geo.output), sizes[0], (x, out, index), sizes)
     return out, index
 
 
@@ -31,7 +31,7 @@ def max_unpool2d(g: Array, index: Array, geo: Geometry) -> Array:
     index = xp(index).ascontiguousarray(index)
     sizes = _sizes("max_unpool2d", math.prod(g.shape[:2]), geo)
     out = xp(g).empty((*g.shape[:2], *geo.input), g.dtype)
-    launch_planes("pool.cu", "max_unpool2d", out, math.prod(geo.input), sizes[0], (g, index, out), sizes)
+    launch_planes("pool.cu", "max_unpool2d", out.dtype, math.prod(geo.input), sizes[0], (g, index, out), sizes)
     return out
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-SMALL = 1 << 19  # multiply-adds: below this a call is over before a second thread has woken up
+SMALL = 1 << 20  # multiply-adds: below this a call is over before a second thread has woken up
 _busy = threading.Lock()
 _own = threading.local()
 

@@ -7,6 +7,7 @@ import string
 import numpy as np
 
 from ..backend import xp
+from ..kernels import matmul as kernels
 from ..op import op, unbroadcast
 from ..tensor import Tensor
 from .shape import check_axes, swapaxes, unsqueeze
@@ -17,7 +18,12 @@ def matmul(x, y, /):
     """Matrix product of the last two axes, the others broadcast: (..,m,k), (..,k,n) -> (..,m,n); vectors too."""
     if np.ndim(x) == 0 or np.ndim(y) == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {np.shape(x)} and {np.shape(y)} do not fit; want (..,m,k) and (..,k,n)")
-    return xp(x).matmul(x, y)
+    return _product(x, y)
+
+
+def _product(x, y):
+    """Multiply by the CPU's own kernel, or by the GPU's library."""
+    return kernels.matmul(x, y) if xp(x) is np else xp(x).matmul(x, y)
 
 
 def _matmul_rule(side):
@@ -46,7 +52,7 @@ def linear(x, w, b=None, /):
         raise ValueError(f"linear: x has shape {x.shape}, w {w.shape}; want (..,n) and (m,n)")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b has shape {b.shape}; want {w.shape[:1]}, one number for each row of w")
-    out = xp(x).matmul(x, w.T)
+    out = _product(x.reshape(-1, w.shape[1]), w.T).reshape(*x.shape[:-1], len(w))
     if b is None:
         return out
     return xp(x).add(out, b, out=out if out.dtype == b.dtype else None)  # in place, unless b's dtype promotes

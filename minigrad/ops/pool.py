@@ -40,7 +40,7 @@ def _kernels(x):
 
 @op
 def pool_gather(x, /, index, geo):
-    """One pixel of each window of x. x (N,C,H,W), index (N,C,oh,ow) its positions y W + x in the plane -> (N,C,oh,ow)."""
+    """One pixel of each window of x (N,C,H,W), at index (N,C,oh,ow), positions y W + x in the plane -> (N,C,oh,ow)."""
     N, C, H, W = x.shape
     plane = xp(x).arange(0, N * C * H * W, H * W).reshape(N, C, 1, 1)
     return x.reshape(-1)[plane + index]
