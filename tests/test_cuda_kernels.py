@@ -16,21 +16,34 @@ import pytest
 from minigrad.backend import gpu
 from minigrad.kernels import conv_cuda, grid_sample_cuda, launch, pool_cuda
 from minigrad.kernels.geometry import Geometry
-from tests.cuda_on_cpu import cpu_module
+from tests.cuda_on_cpu import cpu_module, sanitize
 
 ORDERS = {"ascending": cpu_module(seed=0), "descending": cpu_module(seed=1), "shuffled": cpu_module(seed=7)}
 DTYPES = ["float32", "float64"]
 PRODUCTS = [(dtype, tile) for dtype in DTYPES for tile in (None, *conv_cuda.TILES[dtype])]  # None: the plain kernels
 
 
-@pytest.fixture(params=[*ORDERS, "gpu"])
+def reason_without_gpu():
+    """Say why there is no GPU to test on; "" where there is one, or has to be."""
+    if os.environ.get("MINIGRAD_REQUIRE_GPU") == "1":
+        return ""
+    try:
+        gpu()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.skipif(reason_without_gpu() != "", reason=reason_without_gpu() or "there is a GPU")
+def test_the_kernels_are_tested_on_a_gpu_too():
+    assert gpu().cuda.runtime.getDeviceCount() > 0
+
+
+@pytest.fixture(params=[*ORDERS] if reason_without_gpu() else [*ORDERS, "gpu"])
 def run(request, monkeypatch):
     """run(f, *args) calls f with the arrays among args on one of the devices, and returns NumPy arrays."""
     if request.param == "gpu":
-        try:
-            move = gpu().asarray
-        except RuntimeError as error:
-            (pytest.fail if os.environ.get("MINIGRAD_REQUIRE_GPU") == "1" else pytest.skip)(str(error))
+        move = gpu().asarray
     elif shutil.which("g++") is None:
         pytest.skip("g++ is not installed, so no kernel runs on the CPU")
     else:
@@ -361,10 +374,13 @@ def test_a_nan_in_the_grid_gives_nan_and_an_infinity_lies_outside(run):
     np.testing.assert_array_equal(slopes[0, 0, 1:], np.zeros((3, 2)))
 
 
-def test_what_lies_outside_does_not_see_the_pixels_at_the_rim(run):
+def test_points_outside_have_nothing_to_do_with_the_pixels_at_the_rim(run):
     x = np.full((1, 1, 2, 2), np.inf, np.float32)
     out = run(grid_sample_cuda.grid_sample, x, np.full((1, 1, 1, 2), -9, np.float32), "zeros", False)
     assert out.item() == 0
+    grid = np.array([-9, 0], np.float32).reshape(1, 1, 1, 2)
+    spread = run(grid_sample_cuda.grid_sample_input, x[:, :, :1, :1], grid, (1, 1, 2, 2), "zeros", False)
+    np.testing.assert_array_equal(spread, np.zeros((1, 1, 2, 2)))
 
 
 # ---- all of them -----------------------------------------------------------------------------------------------------
@@ -422,3 +438,38 @@ def test_an_unknown_padding_mode_is_an_error(run):
     with pytest.raises(ValueError, match="padding_mode 'wrap' is none of 'zeros', 'border', 'reflection'"):
         x, grid, _ = sampling("float32", False)
         run(grid_sample_cuda.grid_sample, x, grid, "wrap", False)
+
+
+# ---- sanitizers ------------------------------------------------------------------------------------------------------
+
+
+def every_kernel():
+    """Launch every kernel once a dtype, small; a sanitizer watches."""
+    rng = np.random.default_rng(0)
+    geo, N, C, O = CASES["all at once"]
+    pooling = Geometry((5, 6), (3, 2), (2, 1), ((1, 0), (0, 1)))
+    for dtype in DTYPES:
+        shapes = (N, C, *geo.input), (O, C // geo.groups, *geo.kernel), (N, O, *geo.output)
+        x, w, g = (rng.normal(size=shape).astype(dtype) for shape in shapes)
+        for tile in (None, conv_cuda.TILES[dtype][-1]):
+            conv_cuda.choose_tile = lambda *_, tile=tile: tile
+            conv_cuda.conv2d(x, w, geo)
+            conv_cuda.conv_transpose2d(g, w, geo)
+            conv_cuda.conv2d_weight(x, g, geo)
+        conv_cuda.col2im(conv_cuda.im2col(x, geo), geo)
+        image = rng.normal(size=(2, 2, 5, 6)).astype(dtype)
+        out, index = pool_cuda.max_pool2d(image, pooling)
+        pool_cuda.max_unpool2d(out, index, pooling)
+        grid = rng.uniform(-1.3, 1.3, size=(2, 3, 4, 2)).astype(dtype)
+        sampled = grid_sample_cuda.grid_sample(image, grid, "reflection", False)
+        grid_sample_cuda.grid_sample_grid(sampled, image, grid, "zeros", True)
+        grid_sample_cuda.grid_sample_input(sampled, grid, image.shape, "border", False)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed, so no kernel runs on the CPU")
+@pytest.mark.parametrize("sanitizer", sanitize.FLAGS)
+def test_the_sanitizers_find_nothing_in_any_kernel(sanitizer):
+    try:
+        assert sanitize.report(sanitizer, "tests.test_cuda_kernels:every_kernel", seed=2) == ""
+    except sanitize.NoSanitizer as error:
+        pytest.skip(str(error))
