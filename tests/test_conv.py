@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -205,6 +206,33 @@ def test_parts_cover_the_range_once_and_errors_come_through():
             threads.parallel(fail, 100, work=1e9)
     threads.parallel(lambda a, b: seen.clear(), 100, work=1e9)  # and the pool goes on working
     assert seen == []
+
+
+def test_after_an_interruption_the_next_call_waits_for_its_own_parts():
+    if threads.thread_count() < 2:
+        pytest.skip("one core: there is no second thread")
+    started, release, finished = threading.Event(), threading.Event(), []
+
+    def interrupted(start, stop):
+        if start:
+            started.set()
+            release.wait(10)  # still at work when the first part is interrupted
+        else:
+            started.wait(10)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.parallel(interrupted, 100, work=1e9)
+
+    def slow(start, stop):
+        if start:
+            release.set()
+            time.sleep(0.1)
+        finished.append(start)
+
+    threading.Timer(0.05, release.set).start()
+    threads.parallel(slow, 100, work=1e9)
+    assert len(finished) == threads.thread_count()
 
 
 def test_calls_within_parts_and_from_other_threads_run_where_they_are():

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .geometry import Geometry
-from .threads import parallel, scratch, thread_count
+from .threads import parallel, scratch
 
 BLOCK = 1 << 18  # elements of a block of lines: 1 MiB of float32, about one core's cache
 
@@ -128,11 +128,11 @@ def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], 
     row, (c, h, v, n) = ow * N, x.strides
     lines = as_strided(x, (H, C, kw, ow, N), (h, c, dw * v, sw * v, n), writeable=False)
     hop = sh if dh == 1 else kh  # lines between the windows of two output rows
-    step = max(1, min(BLOCK // max(1, hop * C * kw * row), -(-oh // thread_count())))
+    step = max(1, BLOCK // max(1, hop * C * kw * row))
 
     def some(start: int, stop: int) -> None:
-        for top in range(start * step, min(stop * step, oh), step):
-            m = min(step, oh - top)
+        for top in range(start, stop, step):
+            m = min(step, stop - top)
             count = (m - 1) * hop + kh
             # 16 more a line: lines whose distance is a multiple of 4 KiB would fall on the same places of the cache
             memory = scratch("lines", x.dtype, count, C * kw, row + 16)
@@ -144,7 +144,7 @@ def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], 
             far, near, one = memory.strides
             use(top, as_strided(memory, (m, kh * C * kw, row), (hop * far, near, one)))
 
-    parallel(some, -(-oh // step), work)
+    parallel(some, oh, work)
 
 
 # ---- fast: transposed ------------------------------------------------------------------------------------------------

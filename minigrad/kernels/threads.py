@@ -47,49 +47,50 @@ def parallel(f: Callable[[int, int], None], n: int, work: float) -> None:
 
 
 def _run(f: Callable[[int, int], None], cuts: list[int]) -> None:
-    todo, done = _workers(os.getpid(), len(cuts) - 2)
+    done: SimpleQueue = SimpleQueue()  # of this call alone: after Ctrl-C late answers must not reach the next one
     libraries = _blas()
     before = [library.get_num_threads() for library in libraries]
     for library in libraries:
         library.set_num_threads(1)
-    errors: list[BaseException] = []
     try:
-        for queue, start, stop in zip(todo, cuts[1:], cuts[2:]):
-            queue.put((f, start, stop))
-        try:
-            f(cuts[0], cuts[1])
-        except BaseException as error:
-            errors.append(error)
-        errors += [error for error in (done.get() for _ in todo) if error is not None]
+        workers = _workers(os.getpid(), len(cuts) - 2)
+        for queue, start, stop in zip(workers, cuts[1:], cuts[2:]):
+            queue.put((f, start, stop, done))
+        answers = [_attempt(f, cuts[0], cuts[1]), *(done.get() for _ in workers)]
     finally:
         for library, threads in zip(libraries, before):
             library.set_num_threads(threads)
-    if errors:
-        raise errors[0]
+    for error in answers:
+        if error is not None:
+            raise error
+
+
+def _attempt(f: Callable[[int, int], None], start: int, stop: int) -> Exception | None:
+    """Call f; return its exception, if any, so that all parts are waited for before it is raised."""
+    try:
+        f(start, stop)
+    except Exception as error:
+        return error
+    return None
 
 
 @functools.cache
-def _workers(process: int, count: int) -> tuple[list[SimpleQueue], SimpleQueue]:
-    """Start worker threads; return a queue of work for each, and the one on which they report.
+def _workers(process: int, count: int) -> list[SimpleQueue]:
+    """Start worker threads; return a queue of work for each.
 
     A forked process inherits no threads; having another number, it starts its own.
     """
-    todo: list[SimpleQueue] = [SimpleQueue() for _ in range(count)]
-    done: SimpleQueue = SimpleQueue()
 
     def serve(queue: SimpleQueue) -> None:
         while True:
-            f, start, stop = queue.get()
-            try:
-                f(start, stop)
-                done.put(None)
-            except BaseException as error:
-                done.put(error)
-            del f  # it holds arrays
+            f, start, stop, done = queue.get()
+            done.put(_attempt(f, start, stop))
+            del f, done  # f holds arrays
 
-    for queue in todo:
+    queues: list[SimpleQueue] = [SimpleQueue() for _ in range(count)]
+    for queue in queues:
         threading.Thread(target=serve, args=(queue,), daemon=True, name="minigrad").start()
-    return todo, done
+    return queues
 
 
 @functools.cache
