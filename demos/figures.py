@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+TINTS = ["#a9cdf3", "#fbd59b", "#b9e3b0", "#ecb8d3"]  # pale enough to write on
+
 
 def _axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5, 4)):
     """Return (figure, 2-D array of axes); no display is needed or opened."""
@@ -25,10 +27,10 @@ def _save(figure, path: Path) -> None:
     os.replace(aside, path)
 
 
-def image_rows(rows: dict[str, np.ndarray], path: Path) -> None:
-    """Draw one labelled row of images an entry: label -> (n, 1 or 3, H, W) in [0, 1]."""
+def image_rows(rows: dict[str, np.ndarray], path: Path, size: float = 0.62) -> None:
+    """Draw one labelled row of images, each `size` inches, an entry: label -> (n, 1 or 3, H, W) in [0, 1]."""
     n = max(len(images) for images in rows.values())
-    figure, axes = _axes(len(rows), 1, (0.62 * n, 0.66))
+    figure, axes = _axes(len(rows), 1, (size * n, size + 0.04))
     for ax, (label, images) in zip(axes[:, 0], rows.items()):
         tiles = [_colour(image) for image in images]
         tiles += [np.ones_like(tiles[0])] * (n - len(tiles))
@@ -63,3 +65,54 @@ def curves(lines: dict[str, Sequence[float]], path: Path, xlabel: str, ylabel: s
     axes[0, 0].grid(alpha=0.3, which="both")
     axes[0, 0].legend()
     _save(figure, path)
+
+
+def heat_maps(maps: dict[str, np.ndarray], path: Path, label: str) -> None:
+    """Draw a row of 2-D arrays as heat maps in one scale: title -> (h, w); label: what the colours mean."""
+    low, high = min(map(np.min, maps.values())), max(map(np.max, maps.values()))
+    figure, axes = _axes(1, len(maps), (2.9, 3.0))
+    for ax, (title, values) in zip(axes[0], maps.items()):
+        image = ax.imshow(values, vmin=low, vmax=high, cmap="magma", interpolation="nearest")
+        ax.set(title=title, xticks=[], yticks=[])
+    figure.colorbar(image, ax=axes[0].tolist(), shrink=0.8).set_label(label)
+    _save(figure, path)
+
+
+class Board:
+    """A lecture slide on squared paper: tables of unit squares and text. x points to the right, y down."""
+
+    INCH = 0.36  # side of a square
+
+    def __init__(self):
+        self.figure, axes = _axes()
+        self.ax = axes[0, 0]
+        self.ax.set(aspect="equal")
+        self.ax.set_axis_off()
+
+    def table(self, x: float, y: float, cells: np.ndarray, colours: np.ndarray, title: str = "") -> None:
+        """Draw cells (h, w), printed as they are, with the upper left corner at (x, y); colour "" makes one pale."""
+        for (i, j), cell in np.ndenumerate(cells):
+            self.square(x + j, y + i, colours[i, j])
+            self.text(x + j + 0.5, y + i + 0.5, str(cell), 9, "black" if colours[i, j] else "#c4c4c4")
+        self.text(x + cells.shape[1] / 2, y - 0.5, title, 11)
+
+    def square(self, x: float, y: float, colour: str) -> None:
+        """Fill the unit square right of and below (x, y); colour "" leaves it white with a pale edge."""
+        from matplotlib.patches import Rectangle
+
+        face, edge, order = (colour, "#8a8a8a", 2) if colour else ("white", "#e2e2e2", 1)
+        self.ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=edge, linewidth=0.8, zorder=order))
+
+    def text(
+        self, x: float, y: float, text: str, size: float = 14, colour: str = "black", align: str = "center"
+    ) -> None:
+        """Write text centred at (x, y), or with `align` "left" or "right" beginning or ending there."""
+        self.ax.text(x, y, text, fontsize=size, color=colour, ha=align, va="center", zorder=3)
+
+    def save(self, path: Path) -> None:
+        """Write the board, as large as what is on it."""
+        self.ax.autoscale_view()
+        self.ax.invert_yaxis()
+        width, height = self.ax.dataLim.size
+        self.figure.set_size_inches(width * self.INCH, height * self.INCH)
+        _save(self.figure, path)

@@ -31,7 +31,7 @@ def thread_count() -> int:
     return int(text)
 
 
-def parallel(f: Callable[[int, int], None], n: int, work: float) -> None:
+def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     """Call f(start, stop) on parts of range(n), one a thread; on all of it where `work` multiply-adds are too few.
 
     An exception in a part is raised here, once all parts have ended. A call from within a part runs in its thread.
@@ -46,7 +46,7 @@ def parallel(f: Callable[[int, int], None], n: int, work: float) -> None:
         _busy.release()
 
 
-def _run(f: Callable[[int, int], None], cuts: list[int]) -> None:
+def _run(f: Callable[[int, int], Any], cuts: list[int]) -> None:
     done: SimpleQueue = SimpleQueue()  # of this call alone: after Ctrl-C late answers must not reach the next one
     libraries = _blas()
     before = [library.get_num_threads() for library in libraries]
@@ -65,7 +65,7 @@ def _run(f: Callable[[int, int], None], cuts: list[int]) -> None:
             raise error
 
 
-def _attempt(f: Callable[[int, int], None], start: int, stop: int) -> Exception | None:
+def _attempt(f: Callable[[int, int], Any], start: int, stop: int) -> Exception | None:
     """Call f; return its exception, if any, so that all parts are waited for before it is raised."""
     try:
         f(start, stop)
