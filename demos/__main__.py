@@ -5,8 +5,6 @@ import importlib
 import sys
 from pathlib import Path
 
-from demos.processor import use_avx512
-
 DEMOS = ["autoencoder", "benchmark", "convolution", "checkerboard"]
 DATA = "glyphs"
 
@@ -20,7 +18,6 @@ def main(argv: list[str]) -> int:
     if argv[0] not in DEMOS:
         print(f"demos: there is no demo {argv[0]!r}; there are {', '.join(DEMOS)}", file=sys.stderr)
         return 2
-    use_avx512()
     demo = _demo(argv[0])
     args = _parser(argv[0], demo).parse_args(argv[1:])
     args.out.mkdir(parents=True, exist_ok=True)
