@@ -163,21 +163,22 @@ def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray 
         spread = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
         spread[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
         w, geo = spread, Geometry(geo.input, geo.extent, geo.stride, geo.padding, (1, 1), G)
-    for parts in zip(_groups(g.transpose(1, 2, 3, 0), G), _groups(w, G), _groups(out, G)):
+    bias = (np.zeros(len(out), out.dtype) if b is None else b)[:, None, None]
+    for parts in zip(_groups(g.transpose(1, 2, 3, 0), G), _groups(w, G), _groups(bias, G), _groups(out, G)):
         _spread(*parts, geo)
-    if b is not None:
-        out += b[:, None, None, None]
     return _nchw(out)
 
 
-def _spread(g: np.ndarray, w: np.ndarray, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (C,H,W,N) with the transposed convolution of g (O,oh,ow,N)."""
+def _spread(g: np.ndarray, w: np.ndarray, b: np.ndarray, out: np.ndarray, geo: Geometry) -> None:
+    """Fill out (C,H,W,N) with the transposed convolution of g (O,oh,ow,N) + b (C,1,1)."""
     O, oh, ow, N = g.shape
     C, H = out.shape[:2]
     (kh, kw), sh, top, row = geo.kernel, geo.stride[0], geo.padding[0][0], ow * N
     M = -(-kh // sh)  # kernel rows that an output row meets
-    rows = np.zeros((max((H - 1 + top) // sh + 1, oh) + M - 1, O, row + 16), out.dtype)  # g by rows, in a zero border
-    rows[M - 1 : M - 1 + oh, :, :row].reshape(oh, O, ow, N)[...] = g.swapaxes(0, 1)
+    rows = np.empty((max((H - 1 + top) // sh + 1, oh) + M - 1, O, row + 16), out.dtype)  # g by rows, in a zero border
+    rows[: M - 1] = rows[M - 1 + oh :] = 0
+    inside = rows[M - 1 : M - 1 + oh, :, :row].reshape(oh, O, ow, N)
+    parallel(lambda start, stop: np.copyto(inside[start:stop], g.swapaxes(0, 1)[start:stop]), oh, 8.0 * g.size)
     phases = np.zeros((sh, C * kw, M, O), out.dtype)  # [a]: the kernel rows a + s m, the last one first
     for i in range(kh):
         phases[i % sh, :, M - 1 - i // sh] = w[:, :, i].transpose(1, 2, 0).reshape(C * kw, O)
@@ -195,6 +196,7 @@ def _spread(g: np.ndarray, w: np.ndarray, out: np.ndarray, geo: Geometry) -> Non
                 product = scratch("product", out.dtype, n, C * kw, row + 16)[..., :row]
                 np.matmul(phases[a], windows, out=product)
                 lines = out[:, h : h + (n - 1) * sh + 1 : sh].swapaxes(0, 1)
+                lines[...] = b
                 _add_columns(product.reshape(n, C, kw, ow, N), lines, geo)
 
     parallel(some, H, w.size * oh * row)
@@ -203,7 +205,6 @@ def _spread(g: np.ndarray, w: np.ndarray, out: np.ndarray, geo: Geometry) -> Non
 def _add_columns(product: np.ndarray, out: np.ndarray, geo: Geometry) -> None:
     """Add product (n,C,kw,ow,N) into out (n,C,W,N): kernel column j of output position q falls on q s + j - left."""
     (sw, left), W, ow = (geo.stride[1], geo.padding[1][0]), out.shape[2], product.shape[3]
-    out[...] = 0
     for j in range(product.shape[2]):
         start = max(0, -(-(left - j) // sw))  # the first and last q that fall inside
         stop = min(ow, (W - 1 + left - j) // sw + 1)
