@@ -18,6 +18,8 @@ def xp(x: Array) -> ModuleType:
     """Return the module that computes on x: numpy, or cupy for an array on a GPU."""
     if isinstance(x, np.ndarray | np.generic | int | float):
         return np
+    if not is_array(x):
+        raise TypeError(f"got a {type(x).__name__} where an array or a Tensor is needed")
     return sys.modules["cupy"]
 
 

@@ -49,6 +49,8 @@ def gradcheck(
     GradcheckError where |analytic - numeric| > atol + rtol * |numeric|; KinkError where f is not smooth.
     """
     rng = rng or np.random.default_rng(0)
+    if isinstance(inputs, Tensor | np.ndarray):
+        raise TypeError("gradcheck: inputs is one array; give a list of the arguments of f, as [x]")
     arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
     names = _argument_names(f, len(arrays))
     for name, a in zip(names, arrays):
@@ -149,7 +151,10 @@ def _tensors(arrays: list[np.ndarray]) -> list[Tensor]:
 
 def _outputs(y: Any) -> list[Tensor]:
     """Return the outputs that are numbers with a gradient."""
-    return [t for t in ([y] if isinstance(y, Tensor) else y) if t.dtype.kind == "f"]
+    outputs = [y] if isinstance(y, Tensor) else y
+    if not isinstance(outputs, list | tuple) or not all(isinstance(t, Tensor) for t in outputs):
+        raise TypeError(f"gradcheck: f must return a Tensor, or a list or tuple of them; got a {type(y).__name__}")
+    return [t for t in outputs if t.dtype.kind == "f"]
 
 
 def _argument_names(f: Callable, count: int) -> list[str]:

@@ -88,6 +88,11 @@ class Op:
             if id(x) not in useful or not x.requires_grad:
                 continue
             name = self.inputs[0 if self.variadic else i]
+            if x._op is None and x._serial > out._serial:
+                raise RuntimeError(
+                    f"{self.name}: the data of its input {name} were changed in place, as by an optimizer's step, after"
+                    " this graph was recorded; call backward() before step(), or compute the result anew"
+                )
             rule = self.rules[name]
             if rule is None:
                 continue
@@ -122,6 +127,11 @@ class Op:
             args = args[:n] + (None,) * (n - len(args))
         if self.params:
             params = self.defaults | params if params else self.defaults
+        for name, value in params.items():
+            if isinstance(value, Tensor):
+                raise TypeError(
+                    f"{self.name}: {name} is a parameter, which is never differentiated; give a number or array"
+                )
         if len(params) != len(self.params) or any(name not in params for name in self.params):
             raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got the parameters {sorted(params)}")
         return args, params

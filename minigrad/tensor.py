@@ -48,7 +48,7 @@ class Tensor(Methods):
     _op: Op | None = None  # what made it; None for a leaf
     _inputs: tuple = ()  # of what: Tensors and Python scalars
     _params: dict[str, Any] = {}
-    _serial: int = 0  # when: later results have larger numbers
+    _serial: int = 0  # when: later results have larger numbers; of a leaf, when its data last changed
 
     def __init__(self, data: Any, requires_grad: bool = False):
         self.data = _own(data)
@@ -59,13 +59,21 @@ class Tensor(Methods):
     @classmethod
     def wrap(cls, data: Array) -> Tensor:
         """Return a Tensor around data, which is not copied: for results that nobody else holds."""
+        if not isinstance(data, np.ndarray):
+            if not is_array(data):
+                raise TypeError(f"Tensor: an op's forward must return an array, got a {type(data).__name__}")
+            data = np.asarray(data) if isinstance(data, np.generic) else data
         t = object.__new__(Tensor)
-        t.data = data if isinstance(data, np.ndarray) or not isinstance(data, np.generic) else np.asarray(data)
+        t.data = data
         return t
 
     def record(self, op: Op, inputs: tuple, params: dict[str, Any]) -> None:
         """Remember that op made this tensor from inputs under params."""
         self.requires_grad, self._op, self._inputs, self._params = True, op, inputs, params
+        self._serial = next(_serials)
+
+    def mark_changed(self) -> None:
+        """Note that this leaf's data were changed in place: graphs that were recorded before refuse to be walked."""
         self._serial = next(_serials)
 
     def backward(self, g: Any = None, create_graph: bool = False) -> None:
@@ -156,7 +164,7 @@ def _ancestors(y: Tensor) -> list[Tensor]:
             if isinstance(x, Tensor) and x.requires_grad and id(x) not in seen:
                 seen[id(x)] = x
                 stack.append(x)
-    return sorted(seen.values(), key=lambda t: -t._serial)
+    return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
 
 
 def _seed(y: Tensor, g: Any) -> Tensor:
@@ -189,11 +197,13 @@ def _own(data: Any) -> Array:
         raise TypeError("Tensor: got a list of Tensors; join them with mg.stack or mg.concatenate")
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as by data.filled(0)")
-    array = data.copy() if is_array(data) else np.array(data)
+    array = data.copy() if is_array(data) and not isinstance(data, np.ndarray) else np.array(data)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"Tensor: got {array.dtype} data; real numbers are needed")
     if array.dtype == np.float64 and not hasattr(data, "dtype"):
         return array.astype(np.float32)
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
     return np.asarray(array) if isinstance(array, np.generic) else array
 
 

@@ -123,6 +123,23 @@ def test_output_padding_tells_apart_the_sizes_that_one_output_comes_from(size, r
     assert mg.conv_transpose2d(y, w, output_padding=extra, **options).shape == x.shape
 
 
+def test_an_output_padding_beyond_the_stride_differentiates_too(rng):
+    x, w = rng.normal(size=(1, 2, 2, 3)), rng.normal(size=(2, 1, 2, 2))
+    f = lambda x, w: mg.conv_transpose2d(x, w, dilation=3, output_padding=(2, 1), stride=(1, 2))  # noqa: E731
+    assert f(x, w).shape == (1, 1, (2 - 1) + 3 + 1 + 2, (3 - 1) * 2 + 3 + 1 + 1)
+    assert mg.gradcheck(f, [x, w], order=2)
+
+
+def test_empty_batches_and_biases_of_another_dtype(rng):
+    x = mg.Tensor(np.zeros((0, 2, 5, 5)), requires_grad=True)
+    y = mg.conv2d(x, rng.normal(size=(3, 2, 3, 3)))
+    y.sum().backward()
+    assert y.shape == (0, 3, 3, 3) and x.grad.shape == x.shape
+    image, kernel = np.ones((1, 1, 2, 2), int), np.ones((1, 1, 1, 1), int)
+    assert mg.conv2d(image, kernel, np.array([0.5])).numpy().tolist() == [[[[1.5, 1.5], [1.5, 1.5]]]]
+    assert mg.conv_transpose2d(image.astype("f"), kernel.astype("f"), np.array([0.5])).dtype == np.float64
+
+
 def test_a_large_convolution_runs_on_all_threads_to_the_same_bits(rng, monkeypatch):
     geo = Geometry((40, 36), (3, 3), (1, 1), ((1, 1), (1, 1)))
     x, w = rng.normal(size=(8, 16, 40, 36)).astype("f"), rng.normal(size=(16, 16, 3, 3)).astype("f")

@@ -226,3 +226,11 @@ def test_wrong_parts_are_refused(rng):
         nn.Linear(0, 3, rng=rng)
     with pytest.raises(NotImplementedError, match="defines no forward"):
         nn.Module()(1)
+
+
+@pytest.mark.parametrize("part", [lambda p, m: [p], lambda p, m: {"a": m}, lambda p, m: [[m]]])
+def test_parameters_where_nobody_would_find_them_are_refused(part, rng):
+    model = nn.Module()
+    model.hidden = part(nn.Parameter([1.0]), nn.ReLU())
+    with pytest.raises(TypeError, match="Module.hidden: .* would be neither trained nor saved"):
+        list(model.parameters())

@@ -170,3 +170,9 @@ ERRORS = [
 def test_a_wrong_call_says_what_is_wrong(f, text):
     with pytest.raises(ValueError, match=text):
         f()
+
+
+def test_an_empty_batch_is_pooled_and_differentiated():
+    x = mg.Tensor(np.zeros((0, 2, 4, 4)), requires_grad=True)
+    mg.max_pool2d(x, 2).sum().backward()
+    assert x.grad.shape == x.shape

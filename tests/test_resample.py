@@ -278,3 +278,17 @@ ERRORS = [
 def test_a_wrong_call_says_what_is_wrong(f, error, text):
     with pytest.raises(error, match=text):
         f()
+
+
+def test_no_points_are_sampled_and_whole_numbers_are_not_truncated():
+    x, grid = (
+        mg.Tensor(np.ones((1, 2, 4, 4)), requires_grad=True),
+        mg.Tensor(np.zeros((1, 0, 3, 2)), requires_grad=True),
+    )
+    y = mg.grid_sample(x, grid)
+    y.sum().backward()
+    assert y.shape == (1, 2, 0, 3) and x.grad.shape == x.shape and grid.grad.shape == grid.shape
+    with pytest.raises(TypeError, match="fractions would be lost"):
+        mg.upsample(np.arange(4).reshape(1, 1, 2, 2), 2, "bilinear")
+    with pytest.raises(TypeError, match="fractions would be lost"):
+        mg.affine_grid(np.array([[[1, 0, 0], [0, 1, 0]]]), (1, 1, 2, 2))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import optim
 
 
 def leaf(*numbers, dtype=np.float64):
@@ -606,3 +607,56 @@ def test_detect_anomaly_lets_good_numbers_and_integers_pass_and_ends():
         assert (mg.Tensor([1, 2]) * 3).data.tolist() == [3, 6]
     with np.errstate(divide="ignore"):
         assert mg.log(mg.Tensor(0.0)).item() == -np.inf
+
+
+# ---- what is refused, and what is not --------------------------------------------------------------------------------
+
+
+def test_a_graph_whose_leaf_has_been_stepped_since_refuses_to_be_walked():
+    w, v = leaf(2.0), leaf(3.0)
+    h = w * v
+    first, second = h.sum(), (h * h).sum()
+    first.backward()
+    optim.SGD([w, v], lr=1.0).step()
+    with pytest.raises(RuntimeError, match=r"multiply: .* changed in place, as by an optimizer's step"):
+        second.backward()
+    ((w * v) ** 2).sum().backward()  # computed anew, it is fine
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x, t: mg.elu(x, t), lambda x, t: mg.clip(x, max=t), lambda x, t: mg.sum(x, axis=t)]
+)
+def test_a_tensor_as_a_parameter_is_refused(call):
+    with pytest.raises(TypeError, match="is a parameter, which is never differentiated"):
+        call(leaf([1.0, 2.0]), mg.Tensor([1.0]))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_becomes_an_array_and_foreign_byte_orders_become_native():
+    x = mg.Tensor(np.asmatrix([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_array_equal((x * x).numpy(), [[1, 4], [9, 16]])
+    assert mg.Tensor(np.array([1.0, 2.0], ">f8")).dtype.isnative
+
+
+def test_whole_number_tensors_index_and_tensors_of_one_element_format():
+    names = ["a", "b", "c"]
+    assert names[mg.argmax(np.array([1.0, 5.0, 2.0]))] == "b"
+    assert f"{leaf(1.23456):.2f}" == "1.23"
+    with pytest.raises(TypeError, match="no index"):
+        names[leaf(1.0)]
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: mg.nll_loss(np.zeros((2, 3)), np.array([0, 1])), lambda: mg.l1_loss(leaf([1.0]), [1.0])]
+)
+def test_arrays_and_lists_are_taken_for_tensors(call):
+    assert call().item() == 0
+
+
+def test_an_op_that_returns_no_array_is_named_as_the_mistake(registry):
+    @mg.op
+    def planted(x, /):
+        return [1.0]
+
+    with pytest.raises(TypeError, match="forward must return an array, got a list"):
+        planted(leaf([1.0]))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from statistics import median
 
 from demos.benchmark import overhead
 from demos.results import Results
+from minigrad.kernels.threads import thread_count
 
 DATASETS = ["glyphs"]  # random numbers, in truth: the time of a step does not depend on them
 EPOCHS = 0
@@ -27,7 +27,7 @@ def add_options(parser) -> None:
 
 def main(args) -> None:
     pairs = args.pairs or (1 if args.quick else PAIRS)
-    results = Results("benchmark", pairs=pairs, cores=len(os.sched_getaffinity(0)))
+    results = Results("benchmark", pairs=pairs, cores=thread_count())
     has_torch = importlib.util.find_spec("torch") is not None
     if not has_torch:
         print("PyTorch is not installed, so only our own times follow; pip install torch to compare")

@@ -74,7 +74,7 @@ def conv2d_weight_plain(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarr
 def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """conv2d_plain, plus b (O) on every channel if given; the result lies in memory as O,oh,ow,N."""
     G, O = geo.groups, len(w)
-    out = np.empty((O, *geo.output, len(x)), np.result_type(x, w))
+    out = np.empty((O, *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
     bias = np.zeros(O, out.dtype) if b is None else b
     flat = np.ascontiguousarray(w.swapaxes(1, 2)).reshape(O, -1)  # (O,kh,C,kw): the order of the lines
     for parts in zip(_groups(_padded(x, geo), G), _groups(flat, G), _groups(bias[:, None], G), _groups(out, G)):
@@ -158,7 +158,7 @@ def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray 
     row h, which are then added at their places. Nothing is multiplied by an inserted zero.
     """
     N, G = len(g), geo.groups
-    out = np.empty((w.shape[1] * G, *geo.input, N), np.result_type(g, w))
+    out = np.empty((w.shape[1] * G, *geo.input, N), np.result_type(g, w, *([] if b is None else [b])))
     if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
         spread = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
         spread[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
@@ -183,7 +183,7 @@ def _spread(g: np.ndarray, w: np.ndarray, b: np.ndarray, out: np.ndarray, geo: G
     for i in range(kh):
         phases[i % sh, :, M - 1 - i // sh] = w[:, :, i].transpose(1, 2, 0).reshape(C * kw, O)
     phases = phases.reshape(sh, C * kw, M * O)
-    step = max(1, 4 * BLOCK // ((C * kw + O) * row))
+    step = max(1, 4 * BLOCK // max(1, (C * kw + O) * row))
 
     def some(start: int, stop: int) -> None:
         for a in range(sh):

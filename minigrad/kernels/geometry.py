@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Pair = tuple[int, int]
 
 
@@ -42,9 +44,9 @@ class Geometry:
 def pair(name: str, value: int | Sequence[int], least: int) -> Pair:
     """Return value, an int or two, as a pair; ValueError, naming it, if it is none or under `least`."""
     two = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(two) != 2 or not all(isinstance(n, int) and n >= least for n in two):
+    if len(two) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in two):
         raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}, or two (vertical, horizontal)")
-    return two[0], two[1]
+    return int(two[0]), int(two[1])
 
 
 def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:

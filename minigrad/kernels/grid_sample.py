@@ -28,7 +28,9 @@ def grid_sample(x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corner
         start, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
         x00, x01, x10, x11 = _corners(x[some], start)
         values = _between(_between(x00, x01, a), _between(x10, x11, a), b)
-        out[some] = values.reshape(x.shape[1], -1, *out.shape[2:]).swapaxes(0, 1)  # (C, N oh ow) -> (N,C,oh,ow)
+        out[some] = values.reshape(x.shape[1], len(out[some]), *out.shape[2:]).swapaxes(
+            0, 1
+        )  # (C, N oh ow) -> (N,C,oh,ow)
 
     _in_blocks(sample, out.shape)
     return out
@@ -68,7 +70,7 @@ def grid_sample_input(
         for offset, weight in zip(corner_offsets(W), weights):
             for c in range(C):
                 padded[c, offset:] += np.bincount(start, rows[c] * weight, n)[: n - offset]
-        out[some] = padded.reshape(C, -1, H + 2, W + 2)[:, :, 1:-1, 1:-1].swapaxes(0, 1)
+        out[some] = padded.reshape(C, len(out[some]), H + 2, W + 2)[:, :, 1:-1, 1:-1].swapaxes(0, 1)
 
     _in_blocks(spread, g.shape)
     return out
@@ -147,7 +149,7 @@ def _corners(x: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
     N, C, H, W = x.shape
     padded = np.zeros((C, N, H + 2, W + 2), x.dtype)
     padded[:, :, 1:-1, 1:-1] = x.swapaxes(0, 1)
-    planes = padded.reshape(C, -1)
+    planes = padded.reshape(C, N * (H + 2) * (W + 2))
     # every index is legal, and "clip" is the mode that does not look first
     return [planes[:, offset:].take(first, axis=1, mode="clip") for offset in corner_offsets(W)]
 
@@ -162,4 +164,5 @@ def _between(p: np.ndarray, q: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def _rows(g: np.ndarray) -> np.ndarray:
     """(N,C,oh,ow) -> (C, N oh ow)."""
-    return np.ascontiguousarray(g.swapaxes(0, 1)).reshape(g.shape[1], -1)
+    N, C, oh, ow = g.shape
+    return np.ascontiguousarray(g.swapaxes(0, 1)).reshape(C, N * oh * ow)

@@ -59,7 +59,8 @@ def max_unpool2d(g: np.ndarray, index: np.ndarray, geo: Geometry) -> np.ndarray:
     N, C = g.shape[:2]
     pixels = geo.input[0] * geo.input[1]
     out = np.zeros((N * C, pixels), g.dtype)
-    g, index = g.reshape(N * C, -1), index.reshape(N * C, -1)
+    positions = g.shape[2] * g.shape[3]
+    g, index = g.reshape(N * C, positions), index.reshape(N * C, positions)
     apart = geo.stride[0] >= geo.kernel[0] and geo.stride[1] >= geo.kernel[1]  # so that no pixel wins twice
 
     def some_planes(start: int, stop: int) -> None:

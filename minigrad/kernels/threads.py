@@ -18,6 +18,7 @@ import numpy as np
 
 SMALL = 1 << 20  # multiply-adds: below this a call is over before a second thread has woken up
 _busy = threading.Lock()
+_queues: list[SimpleQueue] = []  # one a worker thread
 _own = threading.local()
 
 
@@ -37,13 +38,14 @@ def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     An exception in a part is raised here, once all parts have ended. A call from within a part runs in its thread.
     """
     count = min(thread_count(), n) if work >= SMALL else 1
-    if count < 2 or not _busy.acquire(blocking=False):
+    lock = _busy
+    if count < 2 or not lock.acquire(blocking=False):
         f(0, n)
         return
     try:
         _run(f, [n * i // count for i in range(count + 1)])
     finally:
-        _busy.release()
+        lock.release()
 
 
 def _run(f: Callable[[int, int], Any], cuts: list[int]) -> None:
@@ -53,7 +55,7 @@ def _run(f: Callable[[int, int], Any], cuts: list[int]) -> None:
     for library in libraries:
         library.set_num_threads(1)
     try:
-        workers = _workers(os.getpid(), len(cuts) - 2)
+        workers = _workers(len(cuts) - 2)
         for queue, start, stop in zip(workers, cuts[1:], cuts[2:]):
             queue.put((f, start, stop, done))
         answers = [_attempt(f, cuts[0], cuts[1]), *(done.get() for _ in workers)]
@@ -74,12 +76,8 @@ def _attempt(f: Callable[[int, int], Any], start: int, stop: int) -> Exception |
     return None
 
 
-@functools.cache
-def _workers(process: int, count: int) -> list[SimpleQueue]:
-    """Start worker threads; return a queue of work for each.
-
-    A forked process inherits no threads; having another number, it starts its own.
-    """
+def _workers(count: int) -> list[SimpleQueue]:
+    """Return a queue of work for each of `count` threads, started when they are first wanted."""
 
     def serve(queue: SimpleQueue) -> None:
         while True:
@@ -87,10 +85,21 @@ def _workers(process: int, count: int) -> list[SimpleQueue]:
             done.put(_attempt(f, start, stop))
             del f, done  # f holds arrays
 
-    queues: list[SimpleQueue] = [SimpleQueue() for _ in range(count)]
-    for queue in queues:
-        threading.Thread(target=serve, args=(queue,), daemon=True, name="minigrad").start()
-    return queues
+    while len(_queues) < count:
+        _queues.append(SimpleQueue())
+        threading.Thread(target=serve, args=(_queues[-1],), daemon=True, name="minigrad").start()
+    return _queues[:count]
+
+
+def _forget() -> None:
+    """Start anew in a forked process: it has inherited no threads, and perhaps a lock that is taken for ever."""
+    global _busy
+    _queues.clear()
+    _busy = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @functools.cache

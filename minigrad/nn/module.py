@@ -46,6 +46,23 @@ class Module:
                 yield name, value
             elif isinstance(value, list | tuple):
                 yield from ((f"{name}.{i}", part) for i, part in enumerate(value) if isinstance(part, Module))
+            self._check_findable(name, value)
+
+    def _check_findable(self, name: str, value: Any) -> None:
+        """Refuse parameters and modules where they would be neither trained nor saved."""
+        hidden: list[Any] = []
+        if isinstance(value, dict):
+            hidden = [part for part in value.values() if isinstance(part, Tensor | Module)]
+        elif isinstance(value, list | tuple):
+            nested = [part for inner in value if isinstance(inner, list | tuple) for part in inner]
+            hidden = [part for part in value if isinstance(part, Parameter)]
+            hidden += [part for part in nested if isinstance(part, Parameter | Module)]
+        if hidden:
+            what = f"a {type(hidden[0]).__name__} in a {type(value).__name__}"
+            raise TypeError(
+                f"{type(self).__name__}.{name}: {what} would be neither trained nor saved; make it an attribute, or put"
+                " modules into a plain list"
+            )
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yield (path, module) for this module and all its parts; the path of this one is empty."""
@@ -93,6 +110,7 @@ class Module:
                 raise ValueError(f"load_state_dict: {path} is {a.dtype} {a.shape}; this model has {t.dtype} {t.shape}")
         for path, t in own.items():
             t.data[...] = xp(t.data).asarray(arrays[path])
+            t.mark_changed()
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of this module and all its parts: training, or evaluation. Returns itself."""

@@ -19,7 +19,7 @@ from ..kernels.geometry import Geometry, padding_pairs, pair
 from ..op import op
 from ..tensor import Tensor
 from .reduce import sum
-from .shape import squeeze, unsqueeze
+from .shape import pad, squeeze, unsqueeze
 
 
 def _kernels(x):
@@ -98,6 +98,9 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
         raise ValueError(
             f"conv_transpose2d: output_padding is {extra}; it must be less than stride {geo.stride} or dilation"
         )
+    # a whole stride more is a zero more at the end of x
+    x = pad(x, ((0, 0), (0, 0), *((0, e // s) for e, s in zip(extra, geo.stride))))
+    extra = tuple(e % s for e, s in zip(extra, geo.stride))
     H, W = (
         (n - 1) * s - before - after + span + e
         for n, s, (before, after), span, e in zip(x.shape[2:], geo.stride, geo.padding, geo.extent, extra)
@@ -198,7 +201,7 @@ def _tensors(name, *xs):
 
 
 def _geometry(name, size, kernel, stride, padding, dilation, groups):
-    if not isinstance(groups, int) or groups < 1:
+    if not isinstance(groups, int | np.integer) or groups < 1:
         raise ValueError(f"{name}: groups is {groups!r}; it must be a whole number from 1")
     if 0 in kernel:
         raise ValueError(f"{name}: the kernel is {kernel}; it must be at least (1, 1)")
@@ -208,7 +211,7 @@ def _geometry(name, size, kernel, stride, padding, dilation, groups):
         pair(f"{name}: stride", stride, 1),
         padding_pairs(f"{name}: padding", padding),
         pair(f"{name}: dilation", dilation, 1),
-        groups,
+        int(groups),
     )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..backend import xp
 from ..op import op, unbroadcast
 from ..tensor import Tensor
@@ -66,6 +68,7 @@ def cross_entropy(x, target, reduction="mean", ignore_index=-100):
 
 def nll_loss(x, target, reduction="mean", ignore_index=-100):
     """-x[target] for log-probabilities x (N,C,..) and integer classes target (N,..); see cross_entropy."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
     classes = target.data if isinstance(target, Tensor) else xp(x.data).asarray(target)
     if classes.dtype.kind not in "iu" or classes.shape != x.shape[:1] + x.shape[2:]:
         raise ValueError(
@@ -124,8 +127,9 @@ def gram_matrix(x):
 
 def _check_shapes(name, x, target):
     """Refuse to broadcast: (N,1) against (N) would quietly compare everything with everything."""
-    if x.shape != target.shape:
-        raise ValueError(f"{name}: shapes {x.shape} and {target.shape}; they must be equal")
+    shapes = [np.shape(t.data if isinstance(t, Tensor) else t) for t in (x, target)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{name}: shapes {shapes[0]} and {shapes[1]}; they must be equal")
 
 
 def _reduce(name, loss, reduction):

@@ -113,6 +113,14 @@ class Methods:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"a Tensor of {self.dtype} is no index; only integers are")
+        return self.item()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if self.data.size == 1 and spec else str(self), spec)
+
     def __repr__(self) -> str:
         text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
         device = "" if self.device == "cpu" else f", device={self.device!r}"
@@ -125,7 +133,10 @@ class Methods:
         return self.data.item()
 
     def numpy(self) -> np.ndarray:
-        """Return the elements as a NumPy array: on the CPU a read-only view of .data, else a copy of it."""
+        """Return the elements as a NumPy array: on the CPU a read-only view of .data, else a copy of it.
+
+        A view follows what changes .data, as an optimizer's steps do; .numpy().copy() keeps what is there now.
+        """
         array = self.data.view() if isinstance(self.data, np.ndarray) else self.data.get()
         array.flags.writeable = False
         return array

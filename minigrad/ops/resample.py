@@ -139,6 +139,10 @@ def affine_grid(theta, size, align_corners=False):
     """
     theta = theta if isinstance(theta, Tensor) else Tensor(theta)
     N, _, H, W = size
+    if theta.dtype.kind != "f":
+        raise TypeError(
+            f"affine_grid: theta is {theta.dtype}, whose fractions would be lost; give floating-point numbers"
+        )
     if theta.shape != (N, 2, 3):
         raise ValueError(f"affine_grid: theta has shape {theta.shape}; for size {tuple(size)} want ({N}, 2, 3)")
     y, x = (_pixel_centres(n, align_corners) for n in (H, W))
@@ -166,6 +170,8 @@ def upsample(x, scale_factor=2, mode="nearest", align_corners=False):
     x = x if isinstance(x, Tensor) else Tensor(x)
     if x.ndim != 4:
         raise ValueError(f"upsample: x has shape {x.shape}; want four axes, (N,C,H,W)")
+    if mode == "bilinear" and x.dtype.kind != "f":
+        raise TypeError(f"upsample: x is {x.dtype}, whose fractions would be lost; give floating-point numbers")
     H, W = x.shape[2:]
     factors: Sequence = (scale_factor, scale_factor) if isinstance(scale_factor, int | float) else scale_factor
     if mode == "nearest":

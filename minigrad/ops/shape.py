@@ -99,7 +99,7 @@ def split(x, indices_or_sections, axis=0):
     x = _tensor(x)
     axis = check_axis("split", axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, int | np.integer):
         sections = indices_or_sections
         if sections < 1 or n % sections:
             raise ValueError(f"split: {n} elements on axis {axis} do not divide into {sections} equal sections")
@@ -150,9 +150,7 @@ def roll(x, /, shift, axis=None):
     return xp(x).roll(x, shift, axis)
 
 
-roll.defvjp(
-    x=lambda g, out, x, shift, axis: roll(g, tuple(-n for n in shift) if isinstance(shift, tuple) else -shift, axis)
-)
+roll.defvjp(x=lambda g, out, x, shift, axis: roll(g, -shift if np.ndim(shift) == 0 else tuple(-n for n in shift), axis))
 
 
 @op

@@ -83,6 +83,7 @@ class LBFGS:
         start = 0
         for x in self.parameters:
             x.data[...] = to_device(point[start : start + x.size].reshape(x.shape), x.device)
+            x.mark_changed()
             start += x.size
 
 

@@ -50,6 +50,7 @@ class Optimizer:
                 if self.weight_decay:
                     g_chunk = self.decay(x_chunk, g_chunk)
                 self.update(self.state["steps"][i].item(), x_chunk, g_chunk, *state)
+            self.parameters[i].mark_changed()
 
     def decay(self, x: Array, g: Array) -> Array:
         """Return the gradient with that of the penalty weight_decay / 2 |x|^2 added."""
