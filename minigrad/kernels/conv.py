@@ -77,13 +77,13 @@ def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = N
     out = np.empty((O, *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
     bias = np.zeros(O, out.dtype) if b is None else b
     flat = np.ascontiguousarray(w.swapaxes(1, 2)).reshape(O, -1)  # (O,kh,C,kw): the order of the lines
-    for parts in zip(_groups(_padded(x, geo), G), _groups(flat, G), _groups(bias[:, None], G), _groups(out, G)):
+    for parts in zip(_groups(_chwn(x), G), _groups(flat, G), _groups(bias[:, None], G), _groups(out, G)):
         _multiply(*parts, geo)
     return _nchw(out)
 
 
 def _multiply(x: np.ndarray, w: np.ndarray, b: np.ndarray, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (O,oh,ow,N) with w (O, kh C kw) @ the windows of x (C,H+,W+,N) + b (O,1)."""
+    """Fill out (O,oh,ow,N) with w (O, kh C kw) @ the windows of x (C,H,W,N) + b (O,1)."""
     rows = out.reshape(*out.shape[:2], -1).swapaxes(0, 1)  # (oh,O,ow N)
 
     def use(top: int, windows: np.ndarray) -> None:
@@ -96,7 +96,7 @@ def _multiply(x: np.ndarray, w: np.ndarray, b: np.ndarray, out: np.ndarray, geo:
 
 def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     """conv2d_weight_plain, summed a few output rows at a time."""
-    parts = zip(_groups(_padded(x, geo), geo.groups), _groups(_chwn(g), geo.groups))
+    parts = zip(_groups(_chwn(x), geo.groups), _groups(_chwn(g), geo.groups))
     grads = np.concatenate([_correlate(*part, geo) for part in parts])
     (kh, kw), O = geo.kernel, g.shape[1]
     grads = grads.reshape(O, kh, -1, kw).swapaxes(1, 2)  # (O,kh,C,kw) -> (O,C,kh,kw)
@@ -104,7 +104,7 @@ def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
 
 
 def _correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Return the sum over output rows of g (O,oh,ow,N) @ the windows of x (C,H+,W+,N), transposed: (O, kh C kw)."""
+    """Return the sum over output rows of g (O,oh,ow,N) @ the windows of x (C,H,W,N), transposed: (O, kh C kw)."""
     rows = g.reshape(*g.shape[:2], -1).transpose(1, 2, 0)  # (oh, ow N, O)
     sums: dict[int, np.ndarray] = {}
 
@@ -121,30 +121,50 @@ def _correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
 def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], None], work: float) -> None:
     """Call use(top, windows) for blocks of output rows that fill the cache, on all cores.
 
-    x (C,H+,W+,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p; lent for the call.
+    x (C,H,W,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p; lent for the call.
     """
-    C, H, _, N = x.shape
-    (kh, kw), (oh, ow), (sh, sw), (dh, dw) = geo.kernel, geo.output, geo.stride, geo.dilation
-    row, (c, h, v, n) = ow * N, x.strides
-    lines = as_strided(x, (H, C, kw, ow, N), (h, c, dw * v, sw * v, n), writeable=False)
+    C, N = x.shape[0], x.shape[3]
+    (kh, kw), (oh, ow), sh, dh = geo.kernel, geo.output, geo.stride[0], geo.dilation[0]
+    row, before = ow * N, geo.padding[0][0]
     hop = sh if dh == 1 else kh  # lines between the windows of two output rows
     step = max(1, BLOCK // max(1, hop * C * kw * row))
 
     def some(start: int, stop: int) -> None:
         for top in range(start, stop, step):
             m = min(step, stop - top)
-            count = (m - 1) * hop + kh
             # 16 more a line: lines whose distance is a multiple of 4 KiB would fall on the same places of the cache
-            memory = scratch("lines", x.dtype, count, C * kw, row + 16)
-            copy = memory[..., :row].reshape(count, C, kw, ow, N)
+            memory = scratch("lines", x.dtype, (m - 1) * hop + kh, C * kw, row + 16)
+            lines = memory[..., :row].reshape(len(memory), C, kw, ow, N)
             if dh == 1:
-                np.copyto(copy, lines[top * sh : top * sh + count])
+                _fill(lines, x, top * sh - before, 1, geo)
             else:  # the kernel's rows are no neighbours: each window has lines of its own
-                copy[...] = lines[[(top + p) * sh + i * dh for p in range(m) for i in range(kh)]]
+                for i in range(kh):
+                    _fill(lines[i::kh], x, top * sh - before + i * dh, sh, geo)
             far, near, one = memory.strides
             use(top, as_strided(memory, (m, kh * C * kw, row), (hop * far, near, one)))
 
     parallel(some, oh, work)
+
+
+def _fill(lines: np.ndarray, x: np.ndarray, first: int, step: int, geo: Geometry) -> None:
+    """Fill lines (n,C,kw,ow,N): [p,c,j,q] = x[c, first + p step, q s + j d - left], 0 where that is padding."""
+    (sw, dw), left, ow = (geo.stride[1], geo.dilation[1]), geo.padding[1][0], lines.shape[3]
+    top, bottom = _inside(first, step, x.shape[1], len(lines))
+    lines[:top] = lines[bottom:] = 0
+    rows = x[:, first + top * step : first + (bottom - 1) * step + 1 : step].swapaxes(0, 1) if top < bottom else None
+    for j in range(lines.shape[2]):
+        start, stop = _inside(j * dw - left, sw, x.shape[2], ow)
+        part = lines[top:bottom, :, j]
+        part[:, :, :start] = part[:, :, stop:] = 0
+        if rows is not None and start < stop:
+            at = start * sw + j * dw - left
+            part[:, :, start:stop] = rows[:, :, at : at + (stop - start - 1) * sw + 1 : sw]
+
+
+def _inside(first: int, step: int, size: int, n: int) -> tuple[int, int]:
+    """Return the range of those i in range(n) for which first + i step lies in range(size)."""
+    start = min(n, max(0, -(first // step)))
+    return start, max(start, min(n, (size - 1 - first) // step + 1))
 
 
 # ---- fast: transposed ------------------------------------------------------------------------------------------------
@@ -206,8 +226,7 @@ def _add_columns(product: np.ndarray, out: np.ndarray, geo: Geometry) -> None:
     """Add product (n,C,kw,ow,N) into out (n,C,W,N): kernel column j of output position q falls on q s + j - left."""
     (sw, left), W, ow = (geo.stride[1], geo.padding[1][0]), out.shape[2], product.shape[3]
     for j in range(product.shape[2]):
-        start = max(0, -(-(left - j) // sw))  # the first and last q that fall inside
-        stop = min(ow, (W - 1 + left - j) // sw + 1)
+        start, stop = _inside(j - left, sw, W, ow)
         if start < stop:
             at = start * sw + j - left
             part = out[:, :, at : at + (stop - start - 1) * sw + 1 : sw]
@@ -234,21 +253,7 @@ def _nchw(x: np.ndarray) -> np.ndarray:
 
 def _padded(x: np.ndarray, geo: Geometry) -> np.ndarray:
     """(N,C,H,W) -> (C,H+,W+,N) inside a border of zeros."""
-    (top, bottom), (left, right) = geo.padding
-    if not (top or bottom or left or right):
-        return _chwn(x)
-    N, C, H, W = x.shape
-    out = np.empty((C, H + top + bottom, W + left + right, N), x.dtype)
-    source = x.transpose(1, 2, 3, 0)
-
-    def fill(start: int, stop: int) -> None:
-        part = out[start:stop]
-        part[:, :top] = part[:, top + H :] = 0
-        part[:, top : top + H, :left] = part[:, top : top + H, left + W :] = 0
-        part[:, top : top + H, left : left + W] = source[start:stop]
-
-    parallel(fill, C, 8.0 * x.size)
-    return out
+    return np.pad(x.transpose(1, 2, 3, 0), ((0, 0), *geo.padding, (0, 0)))
 
 
 def _taps(x: np.ndarray, geo: Geometry) -> np.ndarray:
