@@ -24,7 +24,8 @@ def main(argv: list[str]) -> int:
     try:
         demo.main(args)
     except KeyboardInterrupt:
-        print(f"\nstopped; go on with: python -m demos {' '.join(argv)}{'' if args.resume else ' --resume'}")
+        resume = " --resume" if "--resume" not in argv and hasattr(demo, "EPOCHS") else ""
+        print(f"\nstopped; go on with: python -m demos {' '.join(argv)}{resume}")
         return 130
     except (ValueError, OSError, RuntimeError) as error:  # what the user can mend: a wrong option, file, device
         print(f"demos {argv[0]}: {error}", file=sys.stderr)
@@ -44,18 +45,20 @@ def _demo(name: str):
 
 
 def _parser(name: str, demo) -> argparse.ArgumentParser:
-    """Return the options that every demo has, and those of its own that it adds."""
+    """Return the options that every demo has, those of every one that trains, and those that it adds itself."""
     parser = argparse.ArgumentParser(
         f"python -m demos {name}", description=demo.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", default=DATA, help=f"data set, one of {', '.join(demo.DATASETS)} (default: {DATA})")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of data, weights and batches (default: 0)")
-    parser.add_argument("--epochs", type=_count, default=None, help=f"passes over the data (default: {demo.EPOCHS})")
     out = Path("out") / name
     parser.add_argument("--out", type=Path, default=out, help=f"folder of the results (default: {out})")
-    parser.add_argument("--quick", action="store_true", help="a run of seconds on little data, to see that all works")
-    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that all works")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
+    if hasattr(demo, "EPOCHS"):  # it trains
+        data = ", ".join(demo.DATASETS)
+        parser.add_argument("--data", default=DATA, help=f"data set, one of {data} (default: {DATA})")
+        parser.add_argument("--epochs", type=_count, help=f"passes over the data (default: {demo.EPOCHS})")
+        parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
     if hasattr(demo, "add_options"):
         demo.add_options(parser)
     return parser

@@ -16,9 +16,6 @@ from demos import figures
 from demos.results import Results
 from minigrad import Tensor
 
-DATASETS = ["glyphs"]  # none, in truth: the numbers below, and random ones
-EPOCHS = 0
-
 IMAGE = np.array([[3, 3, 2, 1], [0, 0, 1, 3], [3, 1, 2, 2], [2, 0, 0, 2]])
 KERNEL = np.array([[0, 1, 2], [2, 2, 0], [0, 1, 2]])
 BACKWARD = np.array([[1, 2], [3, 1]])  # what C^T spreads

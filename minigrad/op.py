@@ -25,7 +25,6 @@ from .backend import check_same_device, xp
 from .tensor import Tensor, mode
 
 REGISTRY: dict[str, Op] = {}
-_EMPTY: dict[str, Any] = {}
 
 
 class Op:
@@ -88,11 +87,6 @@ class Op:
             if id(x) not in useful or not x.requires_grad:
                 continue
             name = self.inputs[0 if self.variadic else i]
-            if x._op is None and x._serial > out._serial:
-                raise RuntimeError(
-                    f"{self.name}: the data of its input {name} were changed in place, as by an optimizer's step, after"
-                    " this graph was recorded; call backward() before step(), or compute the result anew"
-                )
             rule = self.rules[name]
             if rule is None:
                 continue

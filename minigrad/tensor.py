@@ -133,6 +133,7 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
 def _reverse(y: Tensor, xs: Sequence[Tensor], g: Any) -> list[Tensor | None]:
     """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on."""
     order = _ancestors(y)
+    _check_unchanged(order)
     useful = {id(x) for x in xs}  # the tensors through which something wanted is reached
     for t in reversed(order):
         if any(id(x) in useful for x in t._inputs):
@@ -167,6 +168,17 @@ def _ancestors(y: Tensor) -> list[Tensor]:
     return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
 
 
+def _check_unchanged(order: list[Tensor]) -> None:
+    """Raise RuntimeError if a leaf has changed since something was made of it: the rules would see other numbers."""
+    for made in order:
+        for x in made._inputs:
+            if isinstance(x, Tensor) and x._op is None and x._serial > made._serial:
+                raise RuntimeError(
+                    f"{made._op}: the data of an input were changed in place, as by an optimizer's step, after this"
+                    " graph was recorded; call backward() before step(), or compute the result anew"
+                )
+
+
 def _seed(y: Tensor, g: Any) -> Tensor:
     """Return the cotangent that the walk starts from."""
     if not y.requires_grad:
@@ -197,14 +209,15 @@ def _own(data: Any) -> Array:
         raise TypeError("Tensor: got a list of Tensors; join them with mg.stack or mg.concatenate")
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as by data.filled(0)")
-    array = data.copy() if is_array(data) and not isinstance(data, np.ndarray) else np.array(data)
+    on_cpu = not is_array(data) or isinstance(data, np.ndarray | np.generic)
+    array = np.array(data) if on_cpu else data.copy()
     if array.dtype.kind not in "fiub":
         raise TypeError(f"Tensor: got {array.dtype} data; real numbers are needed")
     if array.dtype == np.float64 and not hasattr(data, "dtype"):
         return array.astype(np.float32)
     if not array.dtype.isnative:
         return array.astype(array.dtype.newbyteorder("="))
-    return np.asarray(array) if isinstance(array, np.generic) else array
+    return array
 
 
 @contextmanager
