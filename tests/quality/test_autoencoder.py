@@ -1,0 +1,25 @@
+"""The dense autoencoder against principal component analysis."""
+
+from statistics import median
+
+import pytest
+
+from demos import autoencoder
+
+pytestmark = pytest.mark.quality
+
+
+@pytest.fixture(scope="module")
+def runs(run_demo, digits, seeds):
+    """The metrics of the demo under every seed."""
+    return [run_demo(autoencoder, seed, digits, loss="mse") for seed in seeds]
+
+
+# Digits of unseen fonts vary less along two dimensions than handwriting: there PCA is the harder baseline.
+@pytest.mark.parametrize("k, bar", [(2, {"mnist": 0.85, "glyphs": 0.95}), (5, {}), (32, {})])
+def test_a_dense_autoencoder_reconstructs_better_than_pca(runs, digits, k, bar):
+    metrics = [run[f"test MSE, k = {k}"] for run in runs]
+    ratios = sorted(m["value"] / m["PCA"] for m in metrics)
+    limit = bar.get(digits, 0.85)
+    print(f"\n{digits}, k = {k}: MSE / PCA's, median {median(ratios):.3f} of {ratios}, at most {limit}")
+    assert median(ratios) <= limit
