@@ -13,7 +13,7 @@ from scipy import signal
 import minigrad as mg
 from minigrad import nn
 from minigrad.kernels import conv as kernels
-from minigrad.kernels import threads
+from minigrad.kernels import threads, winograd
 from minigrad.kernels.geometry import Geometry
 
 
@@ -76,6 +76,28 @@ def test_all_kernels_agree_with_nested_loops_and_are_adjoint_to_each_other(probl
         assert abs((weight(x, g, geo) * w).sum() - (g * y).sum()) < 1e-12 * scale + 1e-12
         assert transposed(g, w, geo).shape == x.shape and weight(x, g, geo).shape == w.shape
     assert all(np.array_equal(a, b) for a, b in zip(before, (x, w, g))), "inputs are not changed"
+
+
+@given(st.data())
+def test_winograds_form_agrees_with_nested_loops_and_is_taken_for_the_transposed_convolution_too(data):
+    groups, padding = data.draw(st.integers(1, 2)), data.draw(paddings)
+    kernel = (3, data.draw(st.integers(3, 4)))
+    size = data.draw(st.tuples(st.integers(6, 14), st.integers(4, 7)))
+    geo = Geometry(size, kernel, (1, 1), padding, (1, 1), groups)
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    N, C, O = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2)))
+    shapes = (N, C * groups, *size), (O * groups, C, *kernel), (N, O * groups, *geo.output)
+    layouts = st.sampled_from(["plain", "batch innermost", "strided", "reversed"])
+    x, w, g = (in_layout(rng.normal(size=shape), data.draw(layouts)) for shape in shapes)
+    y, taken = conv2d_by_loops(x, w, geo), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "CHANNELS", 1)
+        fast = winograd.convolve
+        patch.setattr(winograd, "convolve", lambda *args: taken.append(fast(*args)))
+        np.testing.assert_allclose(kernels.conv2d(x, w, geo), y, atol=1e-10)
+        back = kernels.conv_transpose2d(g, w, geo)
+    assert len(taken) == 2 * groups
+    assert abs((back * x).sum() - (g * y).sum()) < 1e-10 * (1 + np.abs(g).sum())
 
 
 @given(problems())

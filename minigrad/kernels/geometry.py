@@ -55,3 +55,9 @@ def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:
         return pair(name, value[0], 0), pair(name, value[1], 0)
     vertical, horizontal = pair(name, value, 0)
     return (vertical, vertical), (horizontal, horizontal)
+
+
+def inside(first: int, step: int, size: int, n: int) -> tuple[int, int]:
+    """Return the range of those i in range(n) for which first + i step lies in range(size)."""
+    start = min(n, max(0, -(first // step)))
+    return start, max(start, min(n, (size - 1 - first) // step + 1))

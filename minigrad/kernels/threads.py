@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 SMALL = 1 << 20  # multiply-adds: below this a call is over before a second thread has woken up
+BLOCK = 1 << 18  # elements that a thread works on at a time: 1 MiB of float32, about one core's cache
 _busy = threading.Lock()
 _queues: list[SimpleQueue] = []  # one a worker thread
 _own = threading.local()

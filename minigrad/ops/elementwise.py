@@ -140,7 +140,7 @@ softplus.defvjp(x=lambda g, out, x: g * sigmoid(x))
 @op
 def relu(x, /):
     """max(x, 0); the gradient at 0 is 0."""
-    return xp(x).maximum(x, 0)
+    return xp(x).maximum(x, xp(x).zeros_like(x))  # NumPy takes twice as long against a scalar
 
 
 relu.defvjp(x=lambda g, out, x: g * (x > 0))

@@ -120,6 +120,8 @@ def pad(x, pad_width, mode="constant", constant_values=0.0):
     widths = [tuple(pair) for pair in np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2)).tolist()]
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError(f"pad: widths {widths} are negative; to cut, index x")
+    if not any(n for pair in widths for n in pair):
+        return x
     if mode == "constant":
         return _pad_constant(x, tuple(widths), constant_values)
     if mode not in ("edge", "reflect"):
