@@ -352,5 +352,5 @@ def test_glyphs_load_by_name_with_the_sizes_and_seed_asked_for():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match="no data set 'mnits'; it must be one of 'glyphs', 'mnist'"):
+    with pytest.raises(ValueError, match="no data set 'mnits'; it must be one of 'glyphs', 'faces', .*, or a folder"):
         load("mnits")

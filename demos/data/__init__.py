@@ -1,10 +1,14 @@
-"""Data sets by name: load("glyphs") needs no network, load("mnist") downloads once."""
+"""Data sets by name: load("glyphs") and load("faces") need no network, "mnist" and "olivetti" are downloaded once.
 
+load("path/to/folder") reads images of your own.
+"""
+
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from . import glyphs, mnist
+from . import faces, folder, glyphs, mnist, olivetti
 
 
 class Dataset(NamedTuple):
@@ -20,12 +24,18 @@ class Dataset(NamedTuple):
 def load(name, *, seed=0, train=8000, test=2000):
     """Load the data set `name` -> Dataset.
 
-    "glyphs" draws `train` and `test` digits by `seed`, in fonts of their own; "mnist" is a fixed set and comes whole.
-    ValueError for an unknown name; what those two raise.
+    "glyphs" and "faces" draw `train` and `test` images by `seed`, in fonts and of people of their own, labelled by
+    digit and by person; "mnist" and "olivetti" are fixed sets and come whole. Any other name is the path of a folder of
+    images, labelled by sub-folder: of at most `train + test` that share is for testing, by `seed`.
+    ValueError for a name that is neither; what those raise.
     """
-    if name not in LOADERS:
-        raise ValueError(f"load: no data set {name!r}; it must be one of {', '.join(map(repr, LOADERS))}")
-    return Dataset(name, *LOADERS[name](seed, train, test))
+    if name in LOADERS:
+        return Dataset(name, *LOADERS[name](seed, train, test))
+    if Path(name).is_dir():
+        return Dataset(name, *_load_folder(name, seed, train, test))
+    raise ValueError(
+        f"load: no data set {name!r}; it must be one of {', '.join(map(repr, LOADERS))}, or a folder of images"
+    )
 
 
 def _load_glyphs(seed, train, test):
@@ -33,5 +43,30 @@ def _load_glyphs(seed, train, test):
     return [array for part in drawn for array in (part.images, part.labels)]
 
 
+def _load_faces(seed, train, test):
+    return [array for n, split in ((train, "train"), (test, "test")) for array in _face_images(n, split, seed)]
+
+
+def _face_images(n, split, seed):
+    """Draw faces, some at a time so that their albedo, shading and masks need no memory -> images, labels."""
+    identity, scene = faces.draw(n, split=split, seed=seed)
+    images = np.empty((n, 3, 64, 64), np.float32)
+    for start in range(0, n, 500):
+        some = slice(start, start + 500)
+        images[some] = faces.render(faces.take(scene, some)).images
+    return images, identity
+
+
+def _load_folder(path, seed, train, test):
+    read = folder.folder(path, limit=train + test, seed=seed)
+    parts = folder.split(len(read.images), test=test / (train + test), seed=seed)
+    return [array[part] for part in parts for array in (read.images, read.labels)]
+
+
 # Each takes (seed, train size, test size) -> train images, train labels, test images, test labels.
-LOADERS = {"glyphs": _load_glyphs, "mnist": lambda seed, train, test: mnist.mnist()}
+LOADERS = {
+    "glyphs": _load_glyphs,
+    "faces": _load_faces,
+    "mnist": lambda seed, train, test: mnist.mnist(),
+    "olivetti": lambda seed, train, test: olivetti.split(),
+}

@@ -1,0 +1,122 @@
+"""A folder of images of your own, or of CelebA, whose attributes are read where their list is at hand."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+ATTRIBUTES = "list_attr_celeba.txt"
+LIMIT = 10_000  # images: 0.5 GB at 64 x 64
+
+
+class Folder(NamedTuple):
+    """images (n, 3, size, size) float32 in [0, 1], in the order of files, relative to the folder.
+
+    labels (n,) int64: positions in classes, the names of the sub-folders, "." for none. attributes (n, a) int8, -1 or
+    1, by attribute_names; a is 0 where there is no list of them. Liu, Luo, Wang & Tang 2015 (CelebA).
+    """
+
+    images: np.ndarray
+    files: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    attributes: np.ndarray
+    attribute_names: tuple[str, ...]
+
+
+def folder(path, *, size=64, limit=LIMIT, seed=0):
+    """Read the images under a folder, their middle squares resized -> Folder, sorted by file.
+
+    Of more than `limit` images, as many are drawn by `seed`. CelebA's list_attr_celeba.txt is looked for in the folder
+    and beside it. FileNotFoundError if there is no such folder or no image in it; ValueError if images cannot be read,
+    all of them named, or the list of attributes has another form or lacks an image.
+    """
+    path = Path(path)
+    if size < 1 or limit < 1:
+        raise ValueError(f"folder: size is {size} and limit {limit}; both must be at least 1")
+    files = _find(path)
+    if len(files) > limit:
+        chosen = np.random.default_rng(seed).choice(len(files), limit, replace=False)
+        files = [files[i] for i in np.sort(chosen)]
+    images = _read_all(path, files, size)
+    tops = [file.parts[0] if len(file.parts) > 1 else "." for file in files]
+    classes, labels = np.unique(tops, return_inverse=True)
+    names, attributes = _attributes(path, files)
+    return Folder(images, tuple(map(str, files)), labels.astype(np.int64), tuple(classes.tolist()), attributes, names)
+
+
+def split(n, *, test=0.2, seed=0):
+    """Split n images at random, `test` of them (rounded) for testing -> two sorted index arrays: train, test.
+
+    ValueError if a part would be empty.
+    """
+    count = round(n * test)
+    if not 0 < count < n:
+        raise ValueError(f"split: {n} images leave {n - count} to train and {count} to test; both need one at least")
+    order = np.random.default_rng(seed).permutation(n)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def _find(path):
+    """List the images under a folder, relative to it and sorted; what is hidden is left out."""
+    if not path.is_dir():
+        raise FileNotFoundError(f"folder: {path} is not a folder; name one that holds images")
+    found = (file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in found if not any(part.startswith((".", "__MACOSX")) for part in file.parts))
+    if not files:
+        raise FileNotFoundError(f"folder: {path} holds no image; put files of {', '.join(SUFFIXES)} into it or below")
+    return files
+
+
+def _read_all(path, files, size):
+    """Read every file -> (n, 3, size, size) float32 in [0, 1]; ValueError that names all that fail."""
+    from PIL import Image
+    from tqdm import tqdm
+
+    images, broken = np.empty((len(files), 3, size, size), np.float32), []
+    for i, file in enumerate(tqdm(files, desc=f"reading {path.name or path}", unit="image", mininterval=0.5)):
+        try:
+            images[i] = _read(path / file, size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # all that Pillow raises
+            broken.append(f"  {file}: {type(error).__name__}: {error}")
+    if broken:
+        raise ValueError("\n".join([f"folder: {path}: these cannot be read; repair or remove them:", *broken]))
+    return images
+
+
+def _read(path, size):
+    """Read one image, upright, cut to its middle square, resized with anti-aliasing -> (3, size, size) in [0, 1]."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as opened:
+        opened.draft("RGB", (size, size))  # a JPEG is decoded at an eighth, a quarter, a half where that suffices
+        image = ImageOps.exif_transpose(opened)
+        if "transparency" in image.info:
+            image = image.convert("RGBA")
+        image = image.convert("RGB")
+    side = min(image.size)
+    left, top = ((length - side) / 2 for length in image.size)
+    box = (left, top, left + side, top + side)
+    image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    return np.asarray(image, np.float32).transpose(2, 0, 1) / 255  # (H, W, 3) -> (3, H, W)
+
+
+def _attributes(path, files):
+    """Read the attributes of files, found by name -> names, (n, a) int8."""
+    lists = [place / ATTRIBUTES for place in (path, path.resolve().parent) if (place / ATTRIBUTES).exists()]
+    if not lists:
+        return (), np.empty((len(files), 0), np.int8)
+    count, header, *lines = [*lists[0].read_text().splitlines(), "", ""]  # a line an image follows
+    names = tuple(header.split())
+    if not count.strip().isdecimal() or not names:
+        raise ValueError(f"folder: {lists[0]} must start with the number of images and a line of names")
+    by_file = {file: values for file, *values in map(str.split, filter(str.strip, lines))}
+    missing = [file for file in files if file.name not in by_file]
+    if missing:
+        raise ValueError(f"folder: {lists[0]} has no line for {missing[0]}; move it away if it is of other images")
+    rows = [by_file[file.name] for file in files]
+    wrong = [file for file, row in zip(files, rows) if len(row) != len(names) or not set(row) <= {"-1", "1"}]
+    if wrong:
+        raise ValueError(f"folder: {lists[0]}: the line of {wrong[0].name} must hold {len(names)} values, -1 or 1 each")
+    return names, np.array(rows, np.int8)
