@@ -5,7 +5,17 @@ import importlib
 import sys
 from pathlib import Path
 
-DEMOS = ["autoencoder", "benchmark", "convolution", "checkerboard"]
+DEMOS = [
+    "autoencoder",
+    "linear_autoencoder",
+    "sparse",
+    "denoising",
+    "vae",
+    "siamese",
+    "convolution",
+    "checkerboard",
+    "benchmark",
+]
 DATA = "glyphs"
 
 

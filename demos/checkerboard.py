@@ -15,7 +15,7 @@ import numpy as np
 import minigrad as mg
 from demos import figures
 from demos.data import load
-from demos.pca import PCA
+from demos.evaluation.linear import PCA
 from demos.results import Results
 from demos.training import apply, train
 from minigrad import Tensor, nn, optim

@@ -46,12 +46,20 @@ def _colour(image: np.ndarray) -> np.ndarray:
 
 
 def scatter_codes(codes: dict[str, np.ndarray], labels: np.ndarray, path: Path) -> None:
-    """Draw 2-D codes beside each other, coloured by class: title -> (n, 2)."""
+    """Draw 2-D codes beside each other, one colour a class, again after ten: title -> (n, 2)."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    classes, index = np.unique(labels, return_inverse=True)
+    colours = [matplotlib.colormaps["tab10"](i % 10) for i in range(len(classes))]
+    scale = {"cmap": ListedColormap(colours), "vmin": -0.5, "vmax": len(classes) - 0.5}
     figure, axes = _axes(1, len(codes), (5.2, 4.8))
     for ax, (title, code) in zip(axes[0], codes.items()):
-        points = ax.scatter(code[:, 0], code[:, 1], c=labels, cmap="tab10", s=5, linewidths=0)
+        points = ax.scatter(code[:, 0], code[:, 1], c=index, s=5, linewidths=0, **scale)
         ax.set(title=title, xlabel="code 1", ylabel="code 2")
-    bar = figure.colorbar(points, ax=axes[0].tolist(), ticks=np.unique(labels))
+    bar = figure.colorbar(
+        points, ax=axes[0].tolist(), ticks=range(len(classes)), format=lambda i, _: str(classes[int(i)])
+    )
     bar.set_label("class")
     _save(figure, path)
 
@@ -116,3 +124,77 @@ class Board:
         width, height = self.ax.dataLim.size
         self.figure.set_size_inches(width * self.INCH, height * self.INCH)
         _save(self.figure, path)
+
+
+def signed(images: np.ndarray) -> np.ndarray:
+    """Make images of numbers of either sign visible: each (N, ..) by its own largest to [0, 1], grey where it is 0."""
+    largest = np.abs(images).reshape(len(images), -1).max(axis=1)
+    return 0.5 + 0.5 * images / np.maximum(largest, 1e-12).reshape(-1, *[1] * (images.ndim - 1))
+
+
+def histograms(values: dict[str, np.ndarray], path: Path, label: str) -> None:
+    """Draw a row of histograms with equal bins and logarithmic shares: title -> numbers; label: what is counted."""
+    low, high = min(map(np.min, values.values())), max(map(np.max, values.values()))
+    figure, axes = _axes(1, len(values), (2.9, 2.7))
+    for ax, (title, numbers) in zip(axes[0], values.items()):
+        flat = numbers.reshape(-1)
+        ax.hist(flat, bins=81, range=(low, high), weights=np.full(flat.shape, 1 / flat.size), color="#4f7cac", log=True)
+        ax.set(title=title, xlabel=label, ylim=(1e-7, 2))
+        ax.label_outer()
+    axes[0, 0].set_ylabel("share")
+    _save(figure, path)
+
+
+def waves(rows: dict[str, list[np.ndarray]], titles: dict[str, list[str]], path: Path) -> None:
+    """Draw labelled rows of 1-D signals, in one scale a column: label -> signals (length,), label -> their titles."""
+    n = max(map(len, rows.values()))
+    figure, axes = _axes(len(rows), n, (1.7, 1.0))
+    for line, (label, signals) in zip(axes, rows.items()):
+        line[0].text(-0.05, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
+        for ax, signal, title in zip(line, signals, titles[label]):
+            ax.plot(signal, linewidth=0.9, color="#30567f")
+            ax.set_title(title, fontsize=8, pad=2)
+    for column in axes.T:
+        limit = 1.1 * max(np.abs(line.get_ydata()).max() for ax in column for line in ax.lines)
+        for ax in column:
+            ax.set_ylim(-limit, limit)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    _save(figure, path)
+
+
+def roc_curves(lines: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, xlabel: str, ylabel: str) -> None:
+    """Draw one line an entry from (0, 0) to (1, 1), beside the diagonal of guessing: label -> (x, y), each (n,)."""
+    figure, axes = _axes(1, 1, (5, 4.6))
+    axes[0, 0].plot([0, 1], [0, 1], color="#b0b0b0", linestyle=":", linewidth=1)
+    for label, (x, y) in lines.items():
+        axes[0, 0].plot(x, y, label=label)
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes[0, 0].grid(alpha=0.3)
+    axes[0, 0].legend(loc="lower right")
+    _save(figure, path)
+
+
+def overlaid_histograms(panels: dict[str, dict[str, np.ndarray]], path: Path, xlabel: str) -> None:
+    """Draw a row of panels, each of histograms over each other, all of area 1: title -> label -> numbers."""
+    figure, axes = _axes(1, len(panels), (3.4, 2.9))
+    for ax, (title, groups) in zip(axes[0], panels.items()):
+        bins = np.linspace(min(map(np.min, groups.values())), max(map(np.max, groups.values())), 61)
+        for label, numbers in groups.items():
+            ax.hist(numbers, bins, density=True, alpha=0.55, label=label)
+        ax.set(title=title, xlabel=xlabel, yticks=[])
+    axes[0, 0].legend()
+    _save(figure, path)
+
+
+def mosaics(panels: dict[str, np.ndarray], path: Path, size: float = 4.6) -> None:
+    """Draw a row of panels, each `size` inches wide: title -> images (rows, columns, 1 or 3, H, W) in [0, 1]."""
+    figure, axes = _axes(1, len(panels), (size, size + 0.25))
+    for ax, (title, images) in zip(axes[0], panels.items()):
+        rows, columns, _, H, W = images.shape
+        tiles = np.stack([[_colour(image) for image in row] for row in images])  # (rows, columns, H, W, 3)
+        board = tiles.transpose(0, 2, 1, 3, 4).reshape(rows * H, columns * W, 3)
+        ax.imshow(board.clip(0, 1), interpolation="antialiased")
+        ax.set_title(title)
+        ax.set_axis_off()
+    _save(figure, path)

@@ -18,7 +18,7 @@ class Results:
         """Print a number and its baselines, measured in the same run, and keep them."""
         self.record["metrics"][name] = {"value": float(value), **{k: float(v) for k, v in baselines.items()}}
         beside = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in baselines.items())
-        print(f"  {name:<36}{value:.4g}" + (f"   ({beside})" if beside else ""))
+        print(f"  {name:<44} {value:.4g}" + (f"   ({beside})" if beside else ""))
 
     def save(self, folder: Path) -> None:
         """Write metrics.json, whole or not at all."""

@@ -1,11 +1,14 @@
 """The variational autoencoder. Kingma & Welling, arXiv 1312.6114.
 
-An image x has a code z ~ N(0, I) and pixels that are Bernoulli with probabilities D(z). The encoder gives the mean m
-and log-variance l of a Gaussian over codes, a sample of which is z = m + e**(l/2) * noise, noise ~ N(0, I). The loss
+An image x has a code z ~ N(0, I) and pixels distributed as p(x | z) around the decoder's D(z). The encoder gives the
+mean m and log-variance l of a Gaussian over codes, a sample of which is z = m + e**(l/2) * noise, noise ~ N(0, I). The
+loss, with the code's divergence from N(0, I) in closed form,
 
-    L = sum over pixels BCE(D(z), x) - 1/2 sum over the code (1 + l - m**2 - e**l)
+    L = -log p(x | z) - 1/2 sum over the code (1 + l - m**2 - e**l)
 
-is the negative evidence lower bound -ELBO >= -log p(x), in nats an image; the mean over the batch is taken.
+is the negative evidence lower bound, -ELBO >= -log p(x) on average. Both terms are nats an image: sums over pixels and
+code, never means, or they would trade at another rate; only the batch is averaged. For Bernoulli pixels -log p(x | z)
+is the binary cross entropy of D(z) and x.
 """
 
 from __future__ import annotations
@@ -18,51 +21,101 @@ import minigrad as mg
 from minigrad import Tensor, nn
 
 
-class DenseVAE(nn.Module):
+class VAE(nn.Module):
+    """What every network here is. A subclass sets `encoder`, images -> (N, features), and defines decode_logits."""
+
+    encoder: nn.Module
+
+    def __init__(self, features: int, code: int, rng: np.random.Generator):
+        self.code, self.rng = code, rng
+        self.mean = nn.Linear(features, code, rng=rng)
+        self.log_variance = nn.Linear(features, code, rng=rng)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, *image_shape) -> mean and log-variance of the code, each (N, k)."""
+        h = self.encoder(x)
+        return self.mean(h), self.log_variance(h)
+
+    def decode_logits(self, z: Tensor) -> Tensor:
+        """Codes (N, k) -> images before the sigmoid, (N, *image_shape)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no decode_logits")
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (N, k) -> images in [0, 1], (N, *image_shape): the means of the pixels."""
+        return mg.sigmoid(self.decode_logits(z))
+
+    def draw(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        """One code an image, (N, k), such that gradients reach mean and log-variance: noise is drawn, then moved."""
+        noise = Tensor(self.rng.standard_normal(mean.shape, np.float32)).to(mean.device)
+        return mean + mg.exp(log_variance * 0.5) * noise
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images -> logits of their reconstruction from one sampled code, and the code's mean and log-variance."""
+        mean, log_variance = self.encode(x)
+        return self.decode_logits(self.draw(mean, log_variance)), mean, log_variance
+
+    def sample(self, n: int) -> Tensor:
+        """Draw n codes from the prior and decode them: means of the pixels, (n, *image_shape)."""
+        return self.decode(Tensor(self.rng.standard_normal((n, self.code), np.float32)).to(self.mean.weight.device))
+
+    def surprise(self, logits: Tensor, x: Tensor) -> Tensor:
+        """-log p(x | z), here of Bernoulli pixels: nats an image, (N,), from logits and x, both (N, *image_shape)."""
+        return mg.binary_cross_entropy_with_logits(logits, x, "none").reshape(len(x), -1).sum(axis=1)
+
+
+class DenseVAE(VAE):
     """784-500-120-k-120-500-784 with a head for the mean and one for the log-variance of the code."""
 
     def __init__(self, code: int, *, image_shape: tuple[int, ...] = (1, 28, 28), rng: np.random.Generator):
+        super().__init__(120, code, rng)
         pixels = math.prod(image_shape)
-        self.code, self.image_shape, self.rng = code, image_shape, rng
+        self.image_shape = image_shape
         self.encoder = nn.Sequential(
-            *(nn.Linear(pixels, 500, rng=rng), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(pixels, 500, rng=rng), nn.ReLU()),
             *(nn.Linear(500, 120, rng=rng), nn.ReLU()),
         )
-        self.mean = nn.Linear(120, code, rng=rng)
-        self.log_variance = nn.Linear(120, code, rng=rng)
         self.decoder = nn.Sequential(
             *(nn.Linear(code, 120, rng=rng), nn.ReLU()),
             *(nn.Linear(120, 500, rng=rng), nn.ReLU()),
             nn.Linear(500, pixels, rng=rng),
         )
-        nn.init.initialise(self, nn.init.xavier_normal, rng)
-
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, *image_shape) -> mean and log-variance of the code, each (N, k)."""
-        h = self.encoder(x.reshape(len(x), -1))
-        return self.mean(h), self.log_variance(h)
+        nn.init.initialise(self, nn.init.kaiming_normal, rng)
 
     def decode_logits(self, z: Tensor) -> Tensor:
-        """Codes (N, k) -> logits of the pixels, (N, *image_shape)."""
         return self.decoder(z).reshape(len(z), *self.image_shape)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Codes (N, k) -> probabilities of the pixels, (N, *image_shape)."""
-        return mg.sigmoid(self.decode_logits(z))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Images -> logits of their reconstruction from one sampled code, and the code's mean and log-variance."""
-        mean, log_variance = self.encode(x)
-        noise = Tensor(self.rng.standard_normal(mean.shape, np.float32)).to(x.device)
-        return self.decode_logits(mean + mg.exp(log_variance * 0.5) * noise), mean, log_variance
-
-    def sample(self, n: int) -> Tensor:
-        """Draw n images from the prior: probabilities of the pixels, (n, *image_shape)."""
-        return self.decode(Tensor(self.rng.standard_normal((n, self.code), np.float32)).to(self.mean.weight.device))
-
-
-def negative_elbo(model: DenseVAE, x: Tensor) -> Tensor:
-    """The loss above: nats an image, summed over pixels and code, averaged over the batch."""
+def loss_terms(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """-log p(x | z) for one sampled z, and the divergence of the code from N(0, I): nats an image, each (N,)."""
     logits, mean, log_variance = model(x)
-    reconstruction = mg.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-    return (reconstruction + mg.gaussian_kl(mean, log_variance, reduction="sum")) * (1 / len(x))
+    return model.surprise(logits, x), mg.gaussian_kl(mean, log_variance, reduction="none").sum(axis=1)
+
+
+def negative_elbo(model: VAE, x: Tensor) -> Tensor:
+    """The loss above: nats an image, summed over pixels and code, averaged over the batch."""
+    surprise, divergence = loss_terms(model, x)
+    return (surprise + divergence).mean()
+
+
+def standardise(model: VAE, first: nn.Linear, shift: Tensor, scale: Tensor) -> None:
+    """Rename every code z to (z - shift) / scale, (k,) each, in place; first is the decoder's first layer.
+
+    Reconstructions stay as they are, and the divergence becomes the mean over images of
+
+        1/2 sum (((m - shift)**2 + e**l) / scale**2 - 1 - l + 2 log scale),
+
+    least where shift is the mean of m and scale**2 that of (m - shift)**2 + e**l: mean and variance of the codes
+    of all images together. So at a minimum of the loss these are 0 and 1; Adam comes there slowly, this at once.
+    """
+    mean, spread = model.mean, model.log_variance
+    with mg.no_grad():
+        renamed = [
+            (mean.weight, mean.weight / scale.reshape(-1, 1)),
+            (mean.bias, (mean.bias - shift) / scale),
+            (spread.bias, spread.bias - 2 * mg.log(scale)),
+            (first.bias, first.bias + first.weight @ shift),
+            (first.weight, first.weight * scale),
+        ]
+    for parameter, value in renamed:
+        parameter.data[...] = value.data
+        parameter.mark_changed()

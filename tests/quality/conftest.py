@@ -36,7 +36,7 @@ def run_demo(tmp_path_factory):
     def run(demo, seed, data, **options):
         out = tmp_path_factory.mktemp(f"seed{seed}")
         common = {"device": "cpu", "epochs": None, "quick": False, "resume": False}
-        demo.main(argparse.Namespace(seed=seed, data=data, out=out, **common, **options))
+        demo.main(argparse.Namespace(seed=seed, data=data, out=out, **(common | options)))
         return json.loads((out / "metrics.json").read_text())["metrics"]
 
     return run

@@ -1,0 +1,1 @@
+"""What the demos judge by: distances, probes, distributions."""

@@ -1,0 +1,46 @@
+"""The denoising autoencoder against the spoiled image, a median filter, the best linear filter and the plain one."""
+
+from statistics import median
+
+import pytest
+
+from demos import denoising
+
+pytestmark = pytest.mark.quality
+
+
+@pytest.fixture(scope="module")
+def runs(run_demo, digits, seeds):
+    """The metrics of the demo under every seed, after fewer epochs than its own: the bars hold already."""
+    return [run_demo(denoising, seed, digits, model="conv", epochs=15) for seed in seeds]
+
+
+def middle(runs, name, figure="value"):
+    """The median of a figure over the seeds, printed with all of them."""
+    figures = sorted(run[name][figure] for run in runs)
+    print(f"{name}, {figure.replace('_', ' ')}: median {median(figures):.2f} of {[round(f, 2) for f in figures]}")
+    return median(figures)
+
+
+def test_gaussian_noise_is_undone_a_decibel_better_than_any_linear_filter_can(runs, digits):
+    print(f"\n{digits}")
+    linear = middle(runs, "gaussian, dB", "linear_MMSE")
+    assert middle(runs, "gaussian, dB") >= max(linear + 1, 18.4)
+
+
+def test_a_darkened_block_is_filled_three_decibels_better_than_black(runs, digits):
+    print(f"\n{digits}")
+    assert middle(runs, "block, dB") >= middle(runs, "block, dB", "spoiled") + 3
+
+
+@pytest.mark.parametrize("name", denoising.NOISES)
+def test_every_noise_is_undone_better_than_by_all_else(runs, digits, name):
+    print(f"\n{digits}")
+    others = [middle(runs, f"{name}, dB", other) for other in runs[0][f"{name}, dB"] if other != "value"]
+    assert middle(runs, f"{name}, dB") > max(others)
+
+
+@pytest.mark.parametrize("name", denoising.NOISES)
+def test_a_clean_image_stays_above_20_decibels(runs, digits, name):
+    print(f"\n{digits}")
+    assert middle(runs, f"{name}, clean input, dB") > 20
