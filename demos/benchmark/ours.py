@@ -1,36 +1,89 @@
-"""Training steps through minigrad: name -> a function that builds the model and returns one step."""
+"""What is timed of minigrad: training steps, name -> a function that builds a model and returns one step; kernels."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable
 
 import numpy as np
 
 import minigrad as mg
+from demos.benchmark.shapes import Shape
+from demos.benchmark.worker import milliseconds
 from minigrad import Tensor, keep_memory, nn, optim
+from minigrad.backend import to_device
+from minigrad.kernels import conv
+from minigrad.kernels.matmul import matmul
+from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
+from models.conv_vae import ConvVAE
+from models.linear import LinearAutoencoder, squared_error
+from models.siamese import Siamese, pair_loss
+from models.sparse import SparseAutoencoder, sparse_loss
 from models.vae import DenseVAE, negative_elbo
 
 keep_memory()
 
 
+# ---- training steps --------------------------------------------------------------------------------------------------
+
+
+def dense_ae() -> Callable[[], None]:
+    """784-500-120-32-120-500-784, batch 128, squared error, Adam: also the denoising autoencoder's."""
+    rng = np.random.default_rng(0)
+    model, x = DenseAutoencoder(32, rng=rng), _images(rng, 128, 1, 28)
+    return _training(model, lambda: reconstruction_loss(model, x))
+
+
 def dense_vae() -> Callable[[], None]:
     """784-500-120-5-120-500-784, batch 128, Adam."""
     rng = np.random.default_rng(0)
-    model = DenseVAE(5, rng=rng)
-    x = Tensor.wrap(rng.random((128, 1, 28, 28), np.float32))
+    model, x = DenseVAE(5, rng=rng), _images(rng, 128, 1, 28)
     return _training(model, lambda: negative_elbo(model, x))
 
 
 def conv_ae() -> Callable[[], None]:
     """1x32x32, convolutions k4 s2 p1 to 16-32-64, dense code of 32, mirrored; batch 128, squared error, Adam."""
     rng = np.random.default_rng(0)
-    encoder = nn.Sequential(*_down(1, 16, 32, 64, rng=rng), nn.Flatten(), nn.Linear(1024, 32, rng=rng))
-    widen = nn.Linear(32, 1024, rng=rng)
-    decoder = nn.Sequential(*_up(64, 32, 16, 1, rng=rng))
-    model = nn.Sequential(encoder, widen, decoder)
-    x = Tensor.wrap(rng.random((128, 1, 32, 32), np.float32))
-    return _training(model, lambda: mg.mse_loss(decoder(widen(encoder(x)).reshape(-1, 64, 4, 4)), x))
+    model, x = ConvAutoencoder(32, rng=rng), _images(rng, 128, 1, 32)
+    return _training(model, lambda: reconstruction_loss(model, x))
+
+
+def linear_ae() -> Callable[[], None]:
+    """784-32-784 without biases on 784 rows in float64: loss and gradient, as L-BFGS asks for them."""
+    rng = np.random.default_rng(0)
+    model = LinearAutoencoder(32, features=784, rng=rng)
+    model.to("cpu", np.float64)
+    x = Tensor(rng.standard_normal((784, 784)))
+
+    def step() -> None:
+        for p in model.parameters():
+            p.grad = None
+        squared_error(model, x).backward()
+
+    return step
+
+
+def sparse() -> Callable[[], None]:
+    """784-1024-784 with an L1 penalty on the code, columns of the decoder made unit vectors; batch 128, Adam."""
+    rng = np.random.default_rng(0)
+    model, x = SparseAutoencoder(1024, "L1", 1.0, rng=rng), _images(rng, 128, 1, 28)
+    step = _training(model, lambda: sparse_loss(model, x))
+    return lambda: (step(), model.project())
+
+
+def siamese() -> Callable[[], None]:
+    """1x28x28, conv k3 32-64 with pooling, dense 128, embedding 32; batch 128, loss over all its pairs, Adam."""
+    rng = np.random.default_rng(0)
+    model, x, labels = Siamese(rng=rng), _images(rng, 128, 1, 28), Tensor(rng.integers(0, 7, 128))
+    return _training(model, lambda: pair_loss(model, x, labels))
+
+
+def faces_vae() -> Callable[[], None]:
+    """3x64x64, k4 s2 to 16-32-64-128, code of 64, back by upsampling and k3; batch 64, Gaussian pixels, Adam."""
+    rng = np.random.default_rng(0)
+    model, x = ConvVAE(width=16, rng=rng), _images(rng, 64, 3, 64)
+    return _training(model, lambda: negative_elbo(model, x))
 
 
 def conv_vae64() -> Callable[[], None]:
@@ -39,7 +92,7 @@ def conv_vae64() -> Callable[[], None]:
     encoder = nn.Sequential(*_down(3, 16, 32, 64, 128, rng=rng), nn.Flatten(), nn.Linear(2048, 128, rng=rng))
     widen = nn.Linear(64, 2048, rng=rng)
     decoder = nn.Sequential(*_up(128, 64, 32, 16, 3, rng=rng))
-    x = Tensor.wrap(rng.random((32, 3, 64, 64), np.float32))
+    x = _images(rng, 32, 3, 64)
 
     def loss() -> Tensor:
         code = encoder(x)
@@ -64,6 +117,10 @@ def vgg_block() -> Callable[[], None]:
         mg.square(net(image)).mean().backward()
 
     return step
+
+
+def _images(rng: np.random.Generator, N: int, C: int, H: int) -> Tensor:
+    return Tensor.wrap(rng.random((N, C, H, H), np.float32))
 
 
 def _down(*channels: int, rng: np.random.Generator) -> list[nn.Module]:
@@ -92,4 +149,48 @@ def _training(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None
     return step
 
 
-STEPS = {f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block)}
+STEPS = {
+    f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block, dense_ae, linear_ae, sparse, siamese, faces_vae)
+}
+
+
+# ---- kernels ---------------------------------------------------------------------------------------------------------
+
+
+def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
+    """Return a call of the kernel on arrays that lie in memory as the engine leaves them: C,H,W,N on a CPU."""
+    rng, geo = np.random.default_rng(0), shape.geometry
+    x, y = _batch(rng, device, shape.N, shape.C, *geo.input), _batch(rng, device, shape.N, shape.O, *geo.output)
+    w = to_device(rng.standard_normal((shape.O, shape.C, *geo.kernel), np.float32), device)
+    module = conv if device == "cpu" else importlib.import_module("minigrad.kernels.conv_cuda")
+    first, second = {"conv2d": (x, w), "conv_transpose2d": (y, w), "conv2d_weight": (x, y)}[name]
+    f = getattr(module, name)
+
+    def call() -> None:
+        f(first, second, geo)
+        synchronize(device)
+
+    return call
+
+
+def _batch(rng: np.random.Generator, device: str, N: int, *size: int):
+    if device != "cpu":
+        return to_device(rng.standard_normal((N, *size), np.float32), device)
+    return rng.standard_normal((*size, N), np.float32).transpose(3, 0, 1, 2)
+
+
+def rates(device: str) -> tuple[float, float]:
+    """Measure the machine: operations a second in products of large matrices, bytes a second read and written."""
+    n = 2048 if device == "cpu" else 8192
+    a = to_device(np.random.default_rng(0).standard_normal((n, n), np.float32), device)
+    product = matmul if device == "cpu" else a.__class__.__matmul__
+    times = [milliseconds(lambda f=f: (f(), synchronize(device)), 2, 5) for f in (lambda: product(a, a), a.copy)]
+    return 2e3 * n**3 / times[0], 2e3 * a.nbytes / times[1]
+
+
+def synchronize(device: str) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device != "cpu":
+        import cupy
+
+        cupy.cuda.get_current_stream().synchronize()

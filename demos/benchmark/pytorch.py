@@ -1,4 +1,4 @@
-"""The same training steps in PyTorch, with its defaults."""
+"""The same training steps and kernels in PyTorch, with its defaults but for TF32: float32 is float32 on a GPU too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,90 @@ from collections.abc import Callable
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from demos.benchmark.shapes import Shape
+
+torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def dense_ae() -> Callable[[], None]:
+    model = nn.Sequential(*_perceptron(784, 500, 120, 32), *_perceptron(32, 120, 500, 784), nn.Sigmoid())
+    x = torch.rand(128, 784)
+    return _training(model, lambda: F.mse_loss(model(x), x))
+
+
+def linear_ae() -> Callable[[], None]:
+    model = nn.Sequential(nn.Linear(784, 32, bias=False), nn.Linear(32, 784, bias=False)).double()
+    x = torch.randn(784, 784, dtype=torch.float64)
+
+    def step() -> None:
+        model.zero_grad()
+        F.mse_loss(model(x), x).backward()
+
+    return step
+
+
+def sparse() -> Callable[[], None]:
+    encoder, decoder = nn.Linear(784, 1024, bias=False), nn.Linear(1024, 784)
+    x = torch.rand(128, 784)
+
+    def loss() -> torch.Tensor:
+        u = encoder(x - decoder.bias)
+        h = F.relu(u - 0.5) - F.relu(-u - 0.5)
+        return (F.mse_loss(decoder(h), x, reduction="sum") + h.abs().sum()) / len(x)
+
+    step = _training(nn.ModuleList([encoder, decoder]), loss)
+
+    def project() -> None:
+        with torch.no_grad():
+            decoder.weight /= decoder.weight.square().sum(0).sqrt()
+
+    return lambda: (step(), project())
+
+
+def siamese() -> Callable[[], None]:
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 32)),
+    )
+    x, labels = torch.rand(128, 1, 28, 28), torch.randint(0, 7, (128,))
+
+    def loss() -> torch.Tensor:
+        variance, mean = torch.var_mean(x, dim=(1, 2, 3), keepdim=True, correction=0)
+        e = model((x - mean) / (variance + 1e-5).sqrt())
+        d = ((e[:, None] - e).square().sum(-1) + 1e-6).sqrt()
+        y = (labels[:, None] != labels).float()
+        same = 1 - y - torch.eye(len(x))
+        values = (1 - y) * d.square() + y * F.relu(8 - d).square()
+        return sum((kind * values).sum() / kind.sum().clamp(min=1) for kind in (same, y)) / 2
+
+    return _training(model, loss)
+
+
+def faces_vae() -> Callable[[], None]:
+    channels = (3, 16, 32, 64, 128)
+    encoder = nn.Sequential(
+        *(f for a, b in itertools.pairwise(channels) for f in (nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(0.2))),
+        nn.Flatten(),
+    )
+    mean, log_variance, widen = nn.Linear(2048, 64), nn.Linear(2048, 64), nn.Linear(64, 2048)
+    decoder = nn.Sequential(
+        *(
+            f
+            for a, b in itertools.pairwise(channels[::-1])
+            for f in (nn.LeakyReLU(0.2), nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1))
+        )
+    )
+    x = torch.rand(64, 3, 64, 64)
+
+    def loss() -> torch.Tensor:
+        h = encoder(x)
+        m, v = mean(h), log_variance(h)
+        logits = decoder(widen(m + torch.exp(0.5 * v) * torch.randn_like(m)).reshape(-1, 128, 4, 4))
+        return (F.mse_loss(torch.sigmoid(logits), x, reduction="sum") * 50 + _kl(m, v)) / len(x)
+
+    return _training(nn.ModuleList([encoder, mean, log_variance, widen, decoder]), loss)
 
 
 def dense_vae() -> Callable[[], None]:
@@ -67,6 +151,11 @@ def _kl(m: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return -0.5 * (1 + v - m.square() - v.exp()).sum()
 
 
+def _perceptron(*sizes: int) -> list[nn.Module]:
+    """Linear layers between the sizes, with a ReLU after each but the last."""
+    return [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
+
+
 def _down(*channels: int) -> list[nn.Module]:
     return [layer for a, b in itertools.pairwise(channels) for layer in (nn.Conv2d(a, b, 4, 2, 1), nn.ReLU())]
 
@@ -87,4 +176,29 @@ def _training(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[]
     return step
 
 
-STEPS = {f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block)}
+STEPS = {
+    f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block, dense_ae, linear_ae, sparse, siamese, faces_vae)
+}
+
+
+def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
+    """Return a call of the kernel, for conv2d_weight the part of the convolution's backward that gives it."""
+    s, p, geo = shape.stride, shape.padding, shape.geometry
+    x = torch.randn(shape.N, shape.C, *geo.input, device=device)
+    y = torch.randn(shape.N, shape.O, *geo.output, device=device)
+    w = torch.randn(shape.O, shape.C, *geo.kernel, device=device)
+    # what a stride leaves over at the end of the image: the size that conv2d came from is not the smallest possible
+    extra = (shape.H + 2 * p - shape.k) % s
+    calls: dict[str, Callable] = {
+        "conv2d": lambda: F.conv2d(x, w, stride=s, padding=p),
+        "conv_transpose2d": lambda: F.conv_transpose2d(y, w, stride=s, padding=p, output_padding=extra),
+        "conv2d_weight": lambda: torch.nn.grad.conv2d_weight(x, w.shape, y, stride=s, padding=p),
+    }
+
+    def call() -> None:
+        with torch.no_grad():
+            calls[name]()
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    return call

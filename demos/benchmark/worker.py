@@ -1,22 +1,42 @@
-"""Time one training step in this process: python -m demos.benchmark.worker LIBRARY STEP -> milliseconds."""
+"""Time one library in this process, and print milliseconds as JSON.
+
+python -m demos.benchmark.worker LIBRARY step NAME          a training step -> a number
+python -m demos.benchmark.worker LIBRARY kernels DEVICE     all kernels -> {name: number}
+"""
 
 import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from statistics import median
 
+from demos.benchmark import shapes
 
-def main(library: str, name: str, quick: bool) -> None:
-    step = importlib.import_module(f"demos.benchmark.{library}").STEPS[name]()
+
+def main(library: str, what: str, name: str, quick: bool) -> None:
+    module = importlib.import_module(f"demos.benchmark.{library}")
+    if what == "step":
+        times = milliseconds(module.STEPS[name](), *((1, 2) if quick else (20, 50)))
+    else:
+        kernels = {
+            f"{kernel} {shape}": module.kernel(kernel, shape, name)
+            for shape in (shapes.CPU if name == "cpu" else shapes.GPU)
+            for kernel in shapes.KERNELS
+        }
+        times = {kernel: milliseconds(f, *((1, 1) if quick else (5, 25))) for kernel, f in kernels.items()}
+    print(json.dumps(times))
+
+
+def milliseconds(f: Callable[[], None], warm: int, runs: int) -> float:
+    """Median time of f, once it has been called `warm` times: then caches and memory are as in a long run."""
     times = []
-    for i in range(3 if quick else 70):
+    for _ in range(warm + runs):
         start = time.perf_counter()
-        step()
-        if i >= (1 if quick else 20):  # the first ones warm caches and memory up
-            times.append(time.perf_counter() - start)
-    print(json.dumps(1e3 * median(times)))
+        f()
+        times.append(time.perf_counter() - start)
+    return 1e3 * median(times[warm:])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], "--quick" in sys.argv)
+    main(*sys.argv[1:4], quick="--quick" in sys.argv)
