@@ -9,16 +9,12 @@ are built a few rows at a time, so that they are still in cache when they are mu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from . import winograd
-from .conv_transpose import conv_transpose2d as conv_transpose2d
-from .geometry import Geometry, inside
+from . import gather, spread, winograd
+from .geometry import Geometry
 from .layout import chwn, groups, nchw
-from .threads import BLOCK, parallel, scratch
 
 # ---- the definition --------------------------------------------------------------------------------------------------
 
@@ -79,102 +75,70 @@ def _taps(x: np.ndarray, geo: Geometry) -> np.ndarray:
     return as_strided(x, (C, *geo.kernel, *geo.output, N), (c, dh * h, dw * w, sh * h, sw * w, n), writeable=False)
 
 
-# ---- fast: overlapping rows ------------------------------------------------------------------------------------------
-# Columns repeat every pixel kh kw times. It is enough to repeat it kw times, along the rows: if the lines lie in memory
-# one row of the image after the other, the columns of an output row are kh neighbouring lines, seen as one matrix.
+# ---- fast ------------------------------------------------------------------------------------------------------------
+# At stride 1 a transposed convolution is a convolution with the kernel turned around, and the other way round. So both
+# can be had by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every
+# output channel: the fewer channels decide, and for kw = 1 the copy is cheaper.
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """conv2d_plain, plus b (O) on every channel if given; the result lies in memory as O,oh,ow,N."""
-    G, O = geo.groups, len(w)
-    out = np.empty((O, *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
-    biases = [None] * G if b is None else groups(b[:, None], G)
-    for parts in zip(groups(chwn(x), G), groups(w, G), biases, groups(out, G)):
-        way = winograd.convolve if winograd.pays(*parts[:2], geo) else _multiply
-        way(*parts, geo)
+    G, turned = geo.groups, _turned(geo)
+    out = np.empty((len(w), *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
+    for xi, wi, bi, oi in zip(groups(chwn(x), G), groups(w, G), _biases(b, G), groups(out, G)):
+        if winograd.pays(xi, wi, geo):
+            winograd.convolve(xi, wi, bi, oi, geo)
+        elif turned and len(oi) < len(xi) and geo.kernel[1] > 1:
+            spread.convolve_transposed(xi, _turn(wi), bi, oi, turned)
+        else:
+            gather.convolve(xi, wi, bi, oi, geo)
     return nchw(out)
 
 
-def _multiply(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (O,oh,ow,N) with w (O,C,kh,kw) slid over x (C,H,W,N), + b (O,1) if given."""
-    rows = out.reshape(*out.shape[:2], -1).swapaxes(0, 1)  # (oh,O,ow N)
-    flat = np.ascontiguousarray(w.swapaxes(1, 2)).reshape(len(w), -1)  # (O, kh C kw): the order of the lines
-
-    def use(top: int, windows: np.ndarray) -> None:
-        part = rows[top : top + len(windows)]
-        np.matmul(flat, windows, out=part)
-        if b is not None:
-            part += b
-
-    _for_windows(x, geo, use, work=w.size * rows[:, 0].size)
+def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
+    """conv_transpose2d_plain, plus b (C) on every channel if given; the result lies in memory as C,H,W,N."""
+    if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
+        wide = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
+        wide[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
+        w, geo = wide, Geometry(geo.input, geo.extent, geo.stride, geo.padding, (1, 1), geo.groups)
+    G, turned = geo.groups, _turned(geo)
+    out = np.empty((w.shape[1] * G, *geo.input, len(g)), np.result_type(g, w, *([] if b is None else [b])))
+    for gi, wi, bi, oi in zip(groups(g.transpose(1, 2, 3, 0), G), groups(w, G), _biases(b, G), groups(out, G)):
+        if turned and winograd.pays(gi, _turn(wi), turned):
+            winograd.convolve(gi, _turn(wi), bi, oi, turned)
+        elif turned and (len(gi) <= len(oi) or geo.kernel[1] == 1):
+            gather.convolve(gi, _turn(wi), bi, oi, turned)
+        else:
+            spread.convolve_transposed(gi, wi, bi, oi, geo)
+    return nchw(out)
 
 
 def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     """conv2d_weight_plain, summed a few output rows at a time."""
-    parts = zip(groups(chwn(x), geo.groups), groups(chwn(g), geo.groups))
-    grads = np.concatenate([_correlate(*part, geo) for part in parts])
-    (kh, kw), O = geo.kernel, g.shape[1]
-    grads = grads.reshape(O, kh, -1, kw).swapaxes(1, 2)  # (O,kh,C,kw) -> (O,C,kh,kw)
-    return np.ascontiguousarray(grads, np.result_type(x, g))
+    turned = _turned(geo)
+    parts = []
+    for xi, gi in zip(groups(chwn(x), geo.groups), groups(chwn(g), geo.groups)):
+        if turned and len(gi) < len(xi):
+            parts.append(_turn(gather.correlate(gi, xi, turned)))
+        else:
+            parts.append(gather.correlate(xi, gi, geo))
+    return np.ascontiguousarray(np.concatenate(parts), np.result_type(x, g))
 
 
-def _correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Return the sum over output rows of g (O,oh,ow,N) @ the windows of x (C,H,W,N), transposed: (O, kh C kw)."""
-    rows = g.reshape(*g.shape[:2], -1).transpose(1, 2, 0)  # (oh, ow N, O)
-    sums: dict[int, np.ndarray] = {}
-
-    def use(top: int, windows: np.ndarray) -> None:
-        sums[top] = (windows @ rows[top : top + len(windows)]).sum(axis=0)
-
-    _for_windows(x, geo, use, work=g.size * x.shape[0] * geo.kernel[0] * geo.kernel[1])
-    first, *rest = (sums[top] for top in sorted(sums))  # in order: the same bits however the threads ran
-    for part in rest:
-        first += part
-    return first.T
+def _turned(geo: Geometry) -> Geometry | None:
+    """Return the geometry by which the transposed convolution is a convolution with the kernel turned, if it is."""
+    (kh, kw), ((top, bottom), (left, right)) = geo.kernel, geo.padding
+    padding = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
+    if geo.stride != (1, 1) or geo.dilation != (1, 1) or min(*padding[0], *padding[1]) < 0:
+        return None
+    return Geometry(geo.output, geo.kernel, (1, 1), padding, (1, 1), geo.groups)
 
 
-def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], None], work: float) -> None:
-    """Call use(top, windows) for blocks of output rows that fill the cache, on all cores.
-
-    x (C,H,W,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p; lent for the call.
-    """
-    C, N = x.shape[0], x.shape[3]
-    (kh, kw), (oh, ow), sh, dh = geo.kernel, geo.output, geo.stride[0], geo.dilation[0]
-    row, before = ow * N, geo.padding[0][0]
-    hop = sh if dh == 1 else kh  # lines between the windows of two output rows
-    step = max(1, BLOCK // max(1, hop * C * kw * row))
-
-    def some(start: int, stop: int) -> None:
-        for top in range(start, stop, step):
-            m = min(step, stop - top)
-            # 16 more a line: lines whose distance is a multiple of 4 KiB would fall on the same places of the cache
-            memory = scratch("lines", x.dtype, (m - 1) * hop + kh, C * kw, row + 16)
-            lines = memory[..., :row].reshape(len(memory), C, kw, ow, N)
-            if dh == 1:
-                _fill(lines, x, top * sh - before, 1, geo)
-            else:  # the kernel's rows are no neighbours: each window has lines of its own
-                for i in range(kh):
-                    _fill(lines[i::kh], x, top * sh - before + i * dh, sh, geo)
-            far, near, one = memory.strides
-            use(top, np.ndarray((m, kh * C * kw, row), x.dtype, memory, strides=(hop * far, near, one)))
-
-    parallel(some, oh, work)
+def _turn(w: np.ndarray) -> np.ndarray:
+    """Turn a kernel around and exchange its channels: (O,C,kh,kw) -> (C,O,kh,kw), a view."""
+    return w.swapaxes(0, 1)[:, :, ::-1, ::-1]
 
 
-def _fill(lines: np.ndarray, x: np.ndarray, first: int, step: int, geo: Geometry) -> None:
-    """Fill lines (n,C,kw,ow,N): [p,c,j,q] = x[c, first + p step, q s + j d - left], 0 where that is padding."""
-    (sw, dw), left, ow = (geo.stride[1], geo.dilation[1]), geo.padding[1][0], lines.shape[3]
-    top, bottom = inside(first, step, x.shape[1], len(lines))
-    if top > 0 or bottom < len(lines):
-        lines[:top] = lines[bottom:] = 0
-    if top == bottom:
-        return
-    rows = x[:, first + top * step : first + (bottom - 1) * step + 1 : step].swapaxes(0, 1)
-    for j in range(lines.shape[2]):
-        start, stop = inside(j * dw - left, sw, x.shape[2], ow)
-        part = lines[top:bottom, :, j]
-        if start > 0 or stop < ow:
-            part[:, :, :start] = part[:, :, stop:] = 0
-        if start < stop:
-            at = start * sw + j * dw - left
-            part[:, :, start:stop] = rows[:, :, at : at + (stop - start - 1) * sw + 1 : sw]
+def _biases(b: np.ndarray | None, G: int) -> list:
+    """Cut a bias (O) into one (O/G, 1) a group, or None for each."""
+    return [None] * G if b is None else groups(b[:, None], G)

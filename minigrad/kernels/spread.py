@@ -1,49 +1,19 @@
-"""Transposed convolution in NumPy, fast; its definition is conv_transpose2d_plain in conv.py.
+"""Transposed convolution by spreading: every number of g into the window it came from, without inserted zeros.
 
 Output row h meets the kernel rows i = a, a + s, a + 2s, .. alone, a = (h + pad) mod s, and those meet consecutive rows
 of g: seen as a matrix with overlapping rows they need no copy, and one product gives all kernel columns of row h, which
-are then added at their places. Nothing is multiplied by an inserted zero.
+are then added at their places.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import winograd
 from .geometry import Geometry, inside
-from .layout import groups, nchw
 from .threads import BLOCK, parallel, scratch
 
 
-def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
-    """conv_transpose2d_plain, plus b (C) on every channel if given; the result lies in memory as C,H,W,N."""
-    N, G = len(g), geo.groups
-    out = np.empty((w.shape[1] * G, *geo.input, N), np.result_type(g, w, *([] if b is None else [b])))
-    if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
-        spread = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
-        spread[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
-        w, geo = spread, Geometry(geo.input, geo.extent, geo.stride, geo.padding, (1, 1), G)
-    biases = groups(b[:, None], G) if b is not None else [None] * G
-    turned = _turned(geo)
-    for gi, wi, bi, oi in zip(groups(g.transpose(1, 2, 3, 0), G), groups(w, G), biases, groups(out, G)):
-        flipped = wi.swapaxes(0, 1)[:, :, ::-1, ::-1]
-        if turned and winograd.pays(gi, flipped, turned):
-            winograd.convolve(gi, flipped, bi, oi, turned)
-        else:
-            _spread(gi, wi, bi, oi, geo)
-    return nchw(out)
-
-
-def _turned(geo: Geometry) -> Geometry | None:
-    """Return the geometry by which, at stride 1, conv2d with the turned kernel is the transposed convolution."""
-    if geo.stride != (1, 1) or any(p > k - 1 for k, pair in zip(geo.kernel, geo.padding) for p in pair):
-        return None
-    (kh, kw), ((top, bottom), (left, right)) = geo.kernel, geo.padding
-    padding = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
-    return Geometry(geo.output, geo.kernel, (1, 1), padding, (1, 1), geo.groups)
-
-
-def _spread(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
+def convolve_transposed(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
     """Fill out (C,H,W,N) with the transposed convolution of g (O,oh,ow,N), + b (C,1) if given."""
     O, oh, ow, N = g.shape
     C, H = out.shape[:2]
