@@ -346,6 +346,7 @@ def distinct(*shape):
 case("max_pool2d", lambda x: mg.max_pool2d(x, 2), distinct(2, 2, 3, 5))
 case("max_pool2d", lambda x: mg.max_pool2d(x, (3, 2), (1, 2), padding=(1, 0)), distinct(1, 2, 4, 5))
 case("max_pool2d", lambda x: mg.max_pool2d(x, 3, (2, 3), padding=1, ceil_mode=True), distinct(1, 1, 4, 5))
+case("pool_largest", lambda x: mg.pool_largest(x, POOLING), distinct(1, 2, 5, 4))
 case("pool_gather", lambda x, i: mg.pool_gather(x, i.data, POOLING), real(1, 2, 5, 4), WINNERS)
 case("pool_scatter", lambda x, i: mg.pool_scatter(x, i.data, POOLING), real(1, 2, 2, 5), WINNERS)
 case("avg_pool2d", lambda x: mg.avg_pool2d(x, 2), real(2, 2, 3, 5))

@@ -97,6 +97,16 @@ def test_gathering_and_scattering_are_adjoint_where_windows_overlap(rng):
     )
 
 
+def test_a_scatter_reaches_every_pixel_where_padding_shifts_the_windows(rng):
+    geo = Geometry((6, 6), (3, 3), (3, 3), ((1, 1), (1, 1)))
+    x = rng.normal(size=(1, 1, 6, 6))
+    y, index = kernels.max_pool2d(x, geo)
+    out = kernels.max_unpool2d(y, index, geo)
+    want = np.zeros(36)
+    np.add.at(want, index.ravel(), y.ravel())
+    np.testing.assert_array_equal(out.ravel(), want)
+
+
 def test_pools_of_a_small_image_are_those_of_pytorch():
     x = mg.Tensor([[[[1.0, 5.0, 2.0, 0.0], [3.0, 4.0, 8.0, 6.0], [7.0, 9.0, 2.0, 1.0]]]])
     assert mg.max_pool2d(x, 2).data.tolist() == [[[[5, 8]]]]

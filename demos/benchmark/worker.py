@@ -17,7 +17,7 @@ from demos.benchmark import shapes
 def main(library: str, what: str, name: str, quick: bool) -> None:
     module = importlib.import_module(f"demos.benchmark.{library}")
     if what == "step":
-        times = milliseconds(module.STEPS[name](), *((1, 2) if quick else (20, 50)))
+        times = milliseconds(module.STEPS[name](), *((1, 2) if quick else (10, 30)))
     else:
         kernels = {
             f"{kernel} {shape}": module.kernel(kernel, shape, name)

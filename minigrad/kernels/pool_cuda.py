@@ -11,6 +11,11 @@ from .geometry import Geometry
 from .planes import check_sizes, launch_planes, prepare
 
 
+def largest(x: Array, geo: Geometry) -> Array:
+    """Return the largest pixel of each window of x: (N,C,H,W) -> (N,C,oh,ow). Padding never wins, a NaN always does."""
+    return max_pool2d(x, geo)[0]
+
+
 def max_pool2d(x: Array, geo: Geometry) -> tuple[Array, Array]:
     """Return the largest pixel of each window of x, and where it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
 

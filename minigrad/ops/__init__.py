@@ -52,7 +52,16 @@ from .losses import (
 from .matmul import contract, einsum, linear, matmul, outer, tensordot
 from .methods import from_dlpack
 from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
-from .pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, pool_gather, pool_scatter, sum_pool2d, sum_unpool2d
+from .pool import (
+    adaptive_avg_pool2d,
+    avg_pool2d,
+    max_pool2d,
+    pool_gather,
+    pool_largest,
+    pool_scatter,
+    sum_pool2d,
+    sum_unpool2d,
+)
 from .reduce import argmax, argmin, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var
 from .resample import (
     affine_grid,

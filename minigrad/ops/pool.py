@@ -1,7 +1,7 @@
 """Pooling: one number for each window of an image.
 
-Max pooling picks a pixel of each window. Where they lie is found once and constant from there on, so what is left to
-differentiate is a gather, and its gradient the scatter back: linear both, each the gradient of the other.
+Max pooling picks a pixel of each window. Its gradient goes to where they lie, which is constant: a scatter, whose
+gradient is the gather from those places. These two are linear, each the gradient of the other.
 Average pooling is a sum over windows; its gradient spreads numbers over windows, which is also how images are enlarged.
 """
 
@@ -29,13 +29,18 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
     """
     x = _images("max_pool2d", x)
     geo = _geometry("max_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    _, index = _kernels(x.data).max_pool2d(x.data, geo)  # constant
-    return pool_gather(x, index, geo)
+    return pool_largest(x, geo)
 
 
 def _kernels(x):
     """Return the module of kernels for where x is."""
     return importlib.import_module(f"minigrad.kernels.{'pool' if xp(x) is np else 'pool_cuda'}")
+
+
+@op
+def pool_largest(x, /, geo):
+    """Largest pixel of each window of x. (N,C,H,W) -> (N,C,oh,ow)."""
+    return _kernels(x).largest(x, geo)
 
 
 @op
@@ -52,6 +57,12 @@ def pool_scatter(x, /, index, geo):
     return _kernels(x).max_unpool2d(x, index, geo)
 
 
+def _pool_largest_rule(g, out, x, geo):
+    _, index = _kernels(x.data).max_pool2d(x.data, geo)  # constant
+    return pool_scatter(g, index, geo)
+
+
+pool_largest.defvjp(x=_pool_largest_rule)
 pool_gather.defvjp(x=lambda g, out, x, index, geo: pool_scatter(g, index, geo))
 pool_scatter.defvjp(x=lambda g, out, x, index, geo: pool_gather(g, index, geo))
 
