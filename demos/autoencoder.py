@@ -23,9 +23,9 @@ from models.autoencoder import Autoencoder, ConvAutoencoder, DenseAutoencoder, r
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 40
 CODES = (2, 5, 32)
-BATCH = 128
 MODELS = {"dense": DenseAutoencoder, "conv": ConvAutoencoder}
-LEARNING_RATES = {"dense": 1e-3, "conv": 3e-3}
+LEARNING_RATES = {"dense": 1e-3, "conv": 2e-3}
+BATCHES = {"dense": 128, "conv": 32}
 
 
 def add_options(parser) -> None:
@@ -63,17 +63,17 @@ def main(args) -> None:
 def fit(k: int, x: np.ndarray, epochs: int, settings: dict, args) -> tuple[Autoencoder, list[float]]:
     """Train the network with a code of k numbers on images x; return it and its loss by epoch."""
     rng = np.random.default_rng([args.seed, k])
-    model, rate = MODELS[args.model](k, image_shape=x.shape[1:], rng=rng).to(args.device), LEARNING_RATES[args.model]
-    optimizer = optim.Adam(model.parameters(), rate)
+    model = MODELS[args.model](k, image_shape=x.shape[1:], rng=rng).to(args.device)
+    rate, batch_size = LEARNING_RATES[args.model], BATCHES[args.model]
     history = train(
         model,
         lambda batch: reconstruction_loss(model, batch, args.loss),
         (x,),
-        optimizer,
+        optim.Adam(model.parameters(), rate),
         epochs=epochs,
         rng=rng,
-        batch_size=BATCH,
-        schedule=schedules.cosine(rate, max(1, epochs * -(-len(x) // BATCH))),
+        batch_size=batch_size,
+        schedule=schedules.cosine(rate, max(1, epochs * -(-len(x) // batch_size))),
         path=args.out / f"training-k{k}.safetensors",
         resume=args.resume,
         settings=settings | {"images": len(x)},
