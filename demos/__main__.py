@@ -11,12 +11,12 @@ DEMOS = [
     "sparse",
     "denoising",
     "vae",
+    "faces",
     "siamese",
     "convolution",
     "checkerboard",
     "benchmark",
 ]
-DATA = "glyphs"
 
 
 def main(argv: list[str]) -> int:
@@ -65,8 +65,8 @@ def _parser(name: str, demo) -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
     if hasattr(demo, "EPOCHS"):  # it trains
-        data = ", ".join(demo.DATASETS)
-        parser.add_argument("--data", default=DATA, help=f"data set, one of {data} (default: {DATA})")
+        data, default = ", ".join(demo.DATASETS), demo.DATASETS[0]
+        parser.add_argument("--data", default=default, help=f"data set, one of {data} (default: {default})")
         parser.add_argument("--epochs", type=_count, help=f"passes over the data (default: {demo.EPOCHS})")
         parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
     if hasattr(demo, "add_options"):

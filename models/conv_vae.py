@@ -22,6 +22,7 @@ from minigrad import Tensor, nn
 from .vae import VAE
 
 SLOPE = 0.2  # of the leaky ReLU below 0
+QUIET = -6.0  # first log-variances of the code: with the noise of variance 1 the decoder would hear little else
 
 
 class ConvVAE(VAE):
@@ -29,7 +30,8 @@ class ConvVAE(VAE):
 
     Upsampling paints no checkerboard, as transposed convolutions do. Images (N, C, H, W) in [0, 1]; ValueError unless
     H and W are multiples of 16. width: channels after the first layer, 16 for a CPU. sigma: the spread s of a pixel,
-    positive, else ValueError; with learn_sigma it is where s starts.
+    positive, else ValueError; with learn_sigma it is where s starts. mean: an image (C, H, W), such as that of the
+    training images, from which the decoder starts; else grey. ValueError if it has another shape.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class ConvVAE(VAE):
         width: int = 32,
         sigma: float = 0.1,
         learn_sigma: bool = False,
+        mean: np.ndarray | None = None,
         rng: np.random.Generator,
     ):
         C, H, W = image_shape
@@ -59,11 +62,19 @@ class ConvVAE(VAE):
             *(layer for n, m in itertools.pairwise(channels[::-1]) for layer in _double(n, m, rng))
         )
         nn.init.initialise(self, functools.partial(nn.init.kaiming_normal, slope=SLOPE), rng)
+        self.log_variance.bias.data[...] = QUIET
+        start = np.full(image_shape, 0.5) if mean is None else mean.clip(0.01, 0.99)
+        if start.shape != image_shape:
+            raise ValueError(f"ConvVAE: mean is {start.shape}; it must be an image {image_shape}")
+        self.pixel_bias = nn.Parameter(np.log(start / (1 - start)).astype(np.float32))
         log_sigma = np.float32(math.log(sigma))
         self.log_sigma = nn.Parameter(log_sigma) if learn_sigma else Tensor(log_sigma)
 
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return super().encode(x * 4 - 2)  # about mean 0 and variance 1
+
     def decode_logits(self, z: Tensor) -> Tensor:
-        return self.decoder(self.widen(z).reshape(len(z), *self.small))
+        return self.decoder(self.widen(z).reshape(len(z), *self.small)) + self.pixel_bias
 
     def surprise(self, logits: Tensor, x: Tensor) -> Tensor:
         """-log p(x | z), the formula above: nats an image, (N,), from logits and x, both (N, C, H, W)."""

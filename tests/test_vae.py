@@ -45,6 +45,17 @@ def test_the_convolutional_network_has_the_layers_of_the_lecture():
     ]
 
 
+def test_the_convolutional_decoder_starts_from_the_mean_image(rng):
+    mean = rng.random((2, 32, 16)) * 0.9 + 0.05
+    model = conv(rng, mean=mean)
+    for layer in (model.widen, *model.decoder):
+        for _, parameter in layer.named_parameters():
+            parameter.data[...] = 0
+    np.testing.assert_allclose(model.sample(1).numpy()[0], mean, rtol=1e-5)
+    _, log_variance = model.encode(images(rng, 1, 2, 32, 16))
+    assert log_variance.shape == (1, 3) and model.log_variance.bias.numpy().max() < -1
+
+
 def test_codes_are_drawn_with_the_mean_and_variance_that_the_encoder_gives(rng):
     mean, log_variance = np.float32([1.5, -2]), np.float32([-1, 0.7])
     z = dense(rng).draw(*(Tensor(np.tile(row, (200_000, 1))) for row in (mean, log_variance))).numpy()
@@ -158,6 +169,7 @@ def test_a_few_steps_bring_the_loss_down(rng):
         ({"image_shape": (1, 40, 64)}, "images are 40 x 64; four halvings need multiples of 16"),
         ({"sigma": 0.0}, "sigma is 0.0; it must be positive"),
         ({"sigma": float("nan")}, "sigma is nan; it must be positive"),
+        ({"mean": np.zeros((1, 64, 64))}, r"mean is \(1, 64, 64\); it must be an image \(3, 64, 64\)"),
     ],
 )
 def test_wrong_arguments_are_named(options, message, rng):

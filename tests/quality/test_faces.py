@@ -1,0 +1,57 @@
+"""The convolutional VAE of faces: detail, what its codes tell of unseen people, and its samples."""
+
+from statistics import median
+
+import pytest
+
+from demos import faces
+
+pytestmark = pytest.mark.quality
+
+
+@pytest.fixture(scope="module")
+def data(has_data):
+    """Procedural faces, and the Olivetti faces beside them where they are at hand."""
+    return "olivetti" if has_data("olivettifaces.mat") else "faces"
+
+
+@pytest.fixture(scope="module")
+def runs(run_demo, data, seeds):
+    """The metrics of the demo under every seed, after fewer epochs than its own."""
+    return [run_demo(faces, seed, data, epochs=10) for seed in seeds]
+
+
+def values(runs, name, data, key="value"):
+    """The figure of every run, printed."""
+    found = sorted(run[name][key] for run in runs)
+    print(f"\n{data}, {name}, {key.replace('_', ' ')}: median {median(found):.4g} of {[f'{v:.4g}' for v in found]}")
+    return found
+
+
+@pytest.mark.xfail(reason="not reached so far")
+def test_unseen_subjects_of_olivetti_are_reconstructed(runs, data):
+    if data != "olivetti":
+        pytest.skip("olivettifaces.mat is not in MINIGRAD_DATA")
+    name = "MSE, unseen Olivetti subjects"
+    for k in (16, 32, 64):
+        values(runs, name, data, f"PCA_{k}")
+    assert median(values(runs, name, data)) <= 0.0061
+
+
+BLURRED = pytest.mark.xfail(reason="R^2 .05: mouths are a few pixels, and the decoder blurs them so far")
+
+
+@pytest.mark.parametrize(
+    "attribute", [pytest.param("smile", marks=BLURRED), "skin_tone", "hair_tone", "azimuth", "elevation"]
+)
+def test_attributes_of_unseen_people_are_linear_in_the_code(runs, data, attribute):
+    name = f"R^2, {attribute}"
+    values(runs, name, data, "PCA_64")
+    assert median(values(runs, name, data)) >= 0.7
+
+
+@pytest.mark.xfail(reason="59 against 18 at seed 0: the codes of all images together are far from N(0, I) so far")
+def test_samples_are_nearer_to_faces_than_those_of_pca(runs, data):
+    name = "samples: Frechet distance"
+    values(runs, name, data, "training_images")
+    assert median(values(runs, name, data)) < median(values(runs, name, data, "PCA"))
