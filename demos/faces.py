@@ -74,7 +74,8 @@ def main(args) -> None:
     results = Results("faces", **settings, photographs=len(task.photos), unseen=len(task.y))
     print(f"{args.data}: {len(task.x)} train, {len(task.y)} test images, {len(task.photos)} photographs")
     model, history = fit(task, epochs, settings, args)
-    figures.curves({"negative ELBO": np.array(history)}, args.out / "loss.png", "epoch", "training loss, nats an image")
+    spread = np.exp(np.array(history) / task.x[0].size) / np.sqrt(2 * np.pi * np.e)  # of normal pixels of that entropy
+    figures.curves({"-ELBO as a pixel's spread": spread}, args.out / "loss.png", "epoch", "exp(loss / pixels), scaled")
     pca = PCA(task.everything()[0], CODE)
     reconstruct(model, pca, task, results, args)
     codes = [posterior(model, images, args.device)[0] for images in (task.x, task.y)]

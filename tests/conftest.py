@@ -17,6 +17,10 @@ settings.register_profile(
 settings.load_profile("minigrad")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--seeds", type=int, default=1, help="trainings a quality bar is held against, by their median")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

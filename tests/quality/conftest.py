@@ -1,4 +1,4 @@
-"""Models trained to the end, each figure beside the bar it has to pass: python -m pytest -m quality -s
+"""Models trained to the end, each figure beside the bar it has to pass: python -m pytest -m quality --seeds 3 -s
 
 On real data where MINIGRAD_DATA names a folder that holds it, on embedded data otherwise.
 """
@@ -12,9 +12,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def seeds():
-    """Training is random: a bar is held against the median over these."""
-    return range(3)
+def seeds(request):
+    """Training is random: a bar is held against the median over these, as many as --seeds says."""
+    return range(request.config.getoption("--seeds"))
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ RANGES = {
     "brow_thickness": (0.018, 0.045),
     "brow_angle": (-0.3, 0.3),  # outer ends down to up
     "brow_height": (0.115, 0.16),  # above the eye
-    "mouth_width": (0.17, 0.23),  # half of it
-    "lip_thickness": (0.03, 0.065),
+    "mouth_width": (0.20, 0.27),  # half of it
+    "lip_thickness": (0.035, 0.07),
     "lip_colour": (0, 1),  # pale to dark
     "skin_tone": (0, 1),  # light to dark
     "skin_warmth": (-1, 1),

@@ -63,8 +63,8 @@ def mouth(p, smile, r):
     bow = 0.75 - 0.14 * np.exp(-((r / 0.16) ** 2))  # the upper lip's dip
     arch = p.lip_thickness * np.sqrt(inside)
     return Mouth(
-        levels(p)[2] + smile * 0.10 * (0.4 - r * r),
-        0.065 * np.maximum(smile, 0) * inside,
+        levels(p)[2] + smile * 0.12 * (0.4 - r * r),
+        0.085 * np.maximum(smile, 0) * inside,
         bow * arch,
         1.05 * arch,
     )
