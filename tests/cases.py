@@ -334,8 +334,8 @@ case("fold", lambda x: mg.fold(x, (3, 4), (2, 3), stride=(2, 1), padding=1), rea
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
 POOLING = Geometry((5, 4), (3, 2), (2, 1), ((1, 0), (1, 1)))
-# a pixel of each window, y * 4 + x, some of two windows
-WINNERS = [[[[4, 4, 5, 7, 7], [4, 13, 13, 10, 15]], [[0, 1, 1, 2, 3], [12, 9, 9, 14, 7]]]]
+# a pixel of each window, i * 2 + j, some pixels that of two windows
+WINNERS = [[[[5, 4, 4, 5, 4], [1, 5, 4, 2, 4]], [[3, 3, 2, 2, 2], [5, 3, 2, 4, 0]]]]
 
 
 def distinct(*shape):

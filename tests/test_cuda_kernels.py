@@ -244,36 +244,37 @@ def images(geo, dtype):
 def largest(x, geo):
     """max_pool2d by its definition."""
     out = np.full((*x.shape[:2], *geo.output), -np.inf, x.dtype)
-    index = np.full(out.shape, -1, np.int32)
+    winner = np.full(out.shape, -1, np.int32)
     for nc in np.ndindex(x.shape[:2]):
-        for position, _, (h, v) in taps(geo):
+        for position, (i, j), (h, v) in taps(geo):
             at, pixel = (*nc, *position), x[(*nc, h, v)]
-            if index[at] < 0 or pixel > out[at] or (math.isnan(pixel) and not math.isnan(out[at])):
-                out[at], index[at] = pixel, h * geo.input[1] + v
-    return out, index
+            if winner[at] < 0 or pixel > out[at] or (math.isnan(pixel) and not math.isnan(out[at])):
+                out[at], winner[at] = pixel, i * geo.kernel[1] + j
+    return out, winner
 
 
 @pytest.mark.parametrize("geo", WINDOWS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_max_pool2d_finds_the_first_of_the_largest(geo, dtype, run):
     x = images(geo, dtype)
-    out, index = run(pool_cuda.max_pool2d, x, geo)
-    want, where = largest(x, geo)
-    assert out.dtype == dtype and index.dtype == np.int32
+    out, winner = run(pool_cuda.max_pool2d, x, geo)
+    want, first = largest(x, geo)
+    assert out.dtype == dtype and winner.dtype == np.int32
     np.testing.assert_array_equal(out, want)
-    np.testing.assert_array_equal(index, where)
+    np.testing.assert_array_equal(winner, first)
 
 
 @pytest.mark.parametrize("geo", WINDOWS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_max_unpool2d_adds_each_number_where_its_window_has_its_largest(geo, dtype, run, rng):
-    _, index = largest(images(geo, dtype), geo)
-    g = rng.standard_normal(index.shape).astype(dtype)
-    want = np.zeros((*index.shape[:2], *geo.input))
-    for n, c, p, q in np.ndindex(index.shape):
-        if index[n, c, p, q] >= 0:
-            want[n, c].flat[index[n, c, p, q]] += g[n, c, p, q]
-    assert_close(run(pool_cuda.max_unpool2d, g, index, geo), want, dtype)
+    _, winner = largest(images(geo, dtype), geo)
+    g = rng.standard_normal(winner.shape).astype(dtype)
+    want = np.zeros((*winner.shape[:2], *geo.input))
+    for nc in np.ndindex(winner.shape[:2]):
+        for position, (i, j), (h, v) in taps(geo):
+            if winner[(*nc, *position)] == i * geo.kernel[1] + j:
+                want[(*nc, h, v)] += g[(*nc, *position)]
+    assert_close(run(pool_cuda.max_unpool2d, g, winner, geo), want, dtype)
 
 
 # ---- sampling --------------------------------------------------------------------------------------------------------
@@ -394,8 +395,8 @@ def results(run):
     yield run(conv_cuda.conv_transpose2d, g, w, geo)
     yield run(conv_cuda.conv2d_weight, x, g, geo)
     yield run(conv_cuda.col2im, run(conv_cuda.im2col, x, geo), geo)
-    out, index = run(pool_cuda.max_pool2d, images(windows, "float32"), windows)
-    yield run(pool_cuda.max_unpool2d, out, index, windows)
+    out, winner = run(pool_cuda.max_pool2d, images(windows, "float32"), windows)
+    yield run(pool_cuda.max_unpool2d, out, winner, windows)
     x, grid, g = sampling("float32", False)
     how = "border", False
     yield run(grid_sample_cuda.grid_sample, x, grid, *how)
@@ -458,8 +459,8 @@ def every_kernel():
             conv_cuda.conv2d_weight(x, g, geo)
         conv_cuda.col2im(conv_cuda.im2col(x, geo), geo)
         image = rng.normal(size=(2, 2, 5, 6)).astype(dtype)
-        out, index = pool_cuda.max_pool2d(image, pooling)
-        pool_cuda.max_unpool2d(out, index, pooling)
+        out, winner = pool_cuda.max_pool2d(image, pooling)
+        pool_cuda.max_unpool2d(out, winner, pooling)
         grid = rng.uniform(-1.3, 1.3, size=(2, 3, 4, 2)).astype(dtype)
         sampled = grid_sample_cuda.grid_sample(image, grid, "reflection", False)
         grid_sample_cuda.grid_sample_grid(sampled, image, grid, "zeros", True)

@@ -31,10 +31,14 @@ def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray
 def correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     """Return the sum over output rows of g (O,oh,ow,N) @ the windows of x (C,H,W,N), transposed: (O,C,kh,kw)."""
     rows = g.reshape(*g.shape[:2], -1).transpose(1, 2, 0)  # (oh, ow N, O)
+    small = x.shape[0] * geo.kernel[0] * geo.kernel[1] * rows[0].size < 1_000_000
+    step = 32 if small else len(g)  # OpenBLAS has a faster way with small matrices: cut to fit, they come to it
     sums: dict[int, np.ndarray] = {}
 
     def use(top: int, windows: np.ndarray) -> None:
-        sums[top] = (windows @ rows[top : top + len(windows)]).sum(axis=0)
+        part = rows[top : top + len(windows)]
+        products = [(windows @ part[..., o : o + step]).sum(axis=0) for o in range(0, len(g), step)]
+        sums[top] = np.concatenate(products, axis=1)
 
     _for_windows(x, geo, use, work=g.size * x.shape[0] * geo.kernel[0] * geo.kernel[1])
     first, *rest = (sums[top] for top in sorted(sums))  # in order: the same bits however the threads ran

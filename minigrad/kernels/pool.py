@@ -1,4 +1,4 @@
-"""Max pooling on the CPU: the largest pixel of each window, the place that it came from, and the way back."""
+"""Max pooling on the CPU: the largest pixel of each window, which it is, and the way back."""
 
 from __future__ import annotations
 
@@ -29,48 +29,43 @@ def largest(x: np.ndarray, geo: Geometry) -> np.ndarray:
 
 
 def max_pool2d(x: np.ndarray, geo: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest pixel of each window of x, and where it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
+    """Return the largest pixel of each window of x, and which it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
 
-    The places are int32 positions y W + x in the input's plane, the first in reading order of equals.
+    The winner (i, j) of a window is told by its number i kw + j: the first in reading order of equals.
     """
-    out, W = largest(x, geo), geo.input[1]
+    out, (kh, kw) = largest(x, geo), geo.kernel
     x, best = chwn(x), chwn(out)
-    index = np.empty(best.shape, np.int32)
+    # counted from the end, the first of equals is the largest number; 0 is nobody's
+    number = np.zeros(best.shape, np.min_scalar_type(kh * kw))
 
-    def some(part: slice) -> None:
-        # the winner's number among the pixels of its window, counted down: the first is the largest number
-        taps = list(_taps(geo))
-        number = np.zeros(index[part].shape, np.min_scalar_type(len(taps)))
-        for k, (_, _, pixels, windows) in enumerate(taps):
-            pixel = x[(part, *pixels)]
-            wins = (pixel == best[(part, *windows)]) | (pixel != pixel)
-            held = number[(slice(None), *windows)]
-            np.maximum(held, wins.view(np.uint8) * number.dtype.type(len(taps) - k), out=held)
-        offsets = np.array([0, *(i * W + j for i, j, _, _ in taps[::-1])], np.int32)
-        y0, x0 = _corners(geo)
-        np.add(offsets[number], y0 * W + x0, out=index[part], casting="unsafe")
+    def some(part: slice, wins=np.equal) -> None:
+        for i, j, pixels, windows in _taps(geo):
+            won = wins(x[(part, *pixels)], best[(part, *windows)]).view(np.uint8)
+            held = number[(part, *windows)]
+            np.maximum(held, won * number.dtype.type(kh * kw - i * kw - j), out=held)
 
     _for_channels(some, x.shape, geo)
-    return out, nchw(index)
+    if not number.all():  # a NaN is largest, and equal to nothing
+        _for_channels(lambda part: some(part, lambda pixel, _: pixel != pixel), x.shape, geo)
+    return out, nchw(number.dtype.type(kh * kw) - number)
 
 
-def max_unpool2d(g: np.ndarray, index: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Add each number of g at its place to zeros: the adjoint of picking the winners. g (N,C,oh,ow) -> (N,C,H,W)."""
-    g, index = chwn(g), chwn(index)
+def max_unpool2d(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Add each number of g at its winner to zeros: the adjoint of picking them. g (N,C,oh,ow) -> (N,C,H,W)."""
+    g, winner = chwn(g), chwn(winner)
     # windows side by side: every pixel is written once
     tiled = geo.kernel == geo.stride and not any(map(any, geo.padding))
     tiled = tiled and geo.input == tuple(n * k for n, k in zip(geo.output, geo.kernel))
     out = (np.empty if tiled else np.zeros)((len(g), *geo.input, g.shape[3]), g.dtype)
-    y0, x0 = _corners(geo)
 
     def some(part: slice) -> None:
         for i, j, pixels, windows in _taps(geo):
-            place = ((y0 + i) * geo.input[1] + x0 + j)[windows].astype(np.int32)
             at, hit = (part, *windows), out[(part, *pixels)]
+            won = winner[at] == i * geo.kernel[1] + j
             if tiled:
-                np.multiply(g[at], index[at] == place, out=hit)
+                np.multiply(g[at], won, out=hit)
             else:
-                hit += g[at] * (index[at] == place)
+                hit += g[at] * won
 
     _for_channels(some, out.shape, geo)
     return nchw(out)
@@ -86,12 +81,6 @@ def _for_channels(some, shape: tuple[int, ...], geo: Geometry) -> None:
             some(slice(c, min(c + step, stop)))
 
     parallel(several, C, 4.0 * C * N * H * W * geo.kernel[0] * geo.kernel[1])
-
-
-def _corners(geo: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Return row and column where each window begins: (oh,1,1) and (1,ow,1), negative in the padding."""
-    (oh, ow), (sh, sw), ((top, _), (left, _)) = geo.output, geo.stride, geo.padding
-    return (np.arange(oh) * sh - top)[:, None, None], (np.arange(ow) * sw - left)[None, :, None]
 
 
 def _taps(geo: Geometry) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:

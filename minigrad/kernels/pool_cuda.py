@@ -17,26 +17,26 @@ def largest(x: Array, geo: Geometry) -> Array:
 
 
 def max_pool2d(x: Array, geo: Geometry) -> tuple[Array, Array]:
-    """Return the largest pixel of each window of x, and where it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
+    """Return the largest pixel of each window of x, and which it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
 
-    The places are int32 positions h W + w in the input's plane, the first in reading order of equals. Padding counts
-    as -inf and never wins, a NaN always does. A window wholly in the padding gives -inf, and -1 for its place.
+    The winner (i, j) of a window is told by its number i kw + j, int32: the first in reading order of equals. Padding
+    counts as -inf and never wins, a NaN always does. A window wholly in the padding gives -inf, and -1 for its winner.
     """
     (x,) = prepare("max_pool2d", x)
     sizes = _sizes("max_pool2d", math.prod(x.shape[:2]), geo)
     out = xp(x).empty((*x.shape[:2], *geo.output), x.dtype)
-    index = xp(x).empty(out.shape, np.int32)
-    launch_planes("pool.cu", "max_pool2d", out.dtype, math.prod(geo.output), sizes[0], (x, out, index), sizes)
-    return out, index
+    winner = xp(x).empty(out.shape, np.int32)
+    launch_planes("pool.cu", "max_pool2d", out.dtype, math.prod(geo.output), sizes[0], (x, out, winner), sizes)
+    return out, winner
 
 
-def max_unpool2d(g: Array, index: Array, geo: Geometry) -> Array:
-    """Add each number of g at its place to zeros: the adjoint of picking the winners. g (N,C,oh,ow) -> (N,C,H,W)."""
+def max_unpool2d(g: Array, winner: Array, geo: Geometry) -> Array:
+    """Add each number of g at its winner to zeros: the adjoint of picking them. g (N,C,oh,ow) -> (N,C,H,W)."""
     (g,) = prepare("max_unpool2d", g)
-    index = xp(index).ascontiguousarray(index)
+    winner = xp(winner).ascontiguousarray(winner)
     sizes = _sizes("max_unpool2d", math.prod(g.shape[:2]), geo)
     out = xp(g).empty((*g.shape[:2], *geo.input), g.dtype)
-    launch_planes("pool.cu", "max_unpool2d", out.dtype, math.prod(geo.input), sizes[0], (g, index, out), sizes)
+    launch_planes("pool.cu", "max_unpool2d", out.dtype, math.prod(geo.input), sizes[0], (g, winner, out), sizes)
     return out
 
 

@@ -44,27 +44,31 @@ def pool_largest(x, /, geo):
 
 
 @op
-def pool_gather(x, /, index, geo):
-    """One pixel of each window of x (N,C,H,W), at index (N,C,oh,ow), positions y W + x in the plane -> (N,C,oh,ow)."""
+def pool_gather(x, /, winner, geo):
+    """One pixel of each window of x (N,C,H,W), the (i, j) told by winner = i kw + j (N,C,oh,ow) -> (N,C,oh,ow)."""
     N, C, H, W = x.shape
-    plane = xp(x).arange(0, N * C * H * W, H * W).reshape(N, C, 1, 1)
-    return x.reshape(-1)[plane + index]
+    (sh, sw), ((top, _), (left, _)) = geo.stride, geo.padding
+    i, j = winner // geo.kernel[1], winner % geo.kernel[1]
+    rows = xp(x).arange(geo.output[0])[:, None] * sh - top + i
+    columns = xp(x).arange(geo.output[1]) * sw - left + j
+    plane = xp(x).arange(N * C).reshape(N, C, 1, 1)
+    return x.reshape(-1)[(plane * H + rows) * W + columns]
 
 
 @op
-def pool_scatter(x, /, index, geo):
-    """Zeros with x added at index, one pixel of each window: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
-    return _kernels(x).max_unpool2d(x, index, geo)
+def pool_scatter(x, /, winner, geo):
+    """Zeros with x added at the winners: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
+    return _kernels(x).max_unpool2d(x, winner, geo)
 
 
 def _pool_largest_rule(g, out, x, geo):
-    _, index = _kernels(x.data).max_pool2d(x.data, geo)  # constant
-    return pool_scatter(g, index, geo)
+    _, winner = _kernels(x.data).max_pool2d(x.data, geo)  # constant
+    return pool_scatter(g, winner, geo)
 
 
 pool_largest.defvjp(x=_pool_largest_rule)
-pool_gather.defvjp(x=lambda g, out, x, index, geo: pool_scatter(g, index, geo))
-pool_scatter.defvjp(x=lambda g, out, x, index, geo: pool_gather(g, index, geo))
+pool_gather.defvjp(x=lambda g, out, x, winner, geo: pool_scatter(g, winner, geo))
+pool_scatter.defvjp(x=lambda g, out, x, winner, geo: pool_gather(g, winner, geo))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
