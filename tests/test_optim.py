@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor
-from minigrad.optim import LBFGS, SGD, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
+from minigrad.optim import LBFGS, SGD, Adam, AdamW, Muon, RMSprop, clip_grad_norm, clip_grad_value
+from minigrad.optim.muon import ITERATION, SIZE, orthogonal
 from minigrad.optim.optimizer import CHUNK
 
 STEPS = 20
@@ -169,6 +170,75 @@ def test_a_quadratic_is_minimized(kind, options):
         ((x - Tensor([1.0, 2.0])) * (x - Tensor([1.0, 2.0]))).sum().backward()
         optimizer.step()
     np.testing.assert_allclose(x.data, [1, 2], atol=1e-3)
+
+
+# Muon, whose steps are matrices
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 8), (8, 3), (1, 4), (4, 1)])
+def test_a_matrix_keeps_its_singular_vectors_and_gets_singular_values_of_about_one(shape, rng):
+    u = rng.normal(size=shape)
+    left, values, right = np.linalg.svd(u, full_matrices=False)
+    values, (a, b, c) = values / np.linalg.norm(values), ITERATION
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    assert ((values > 0.6) & (values < 1.25)).all()
+    np.testing.assert_allclose(orthogonal(u), left * values @ right, atol=1e-6)
+
+
+def test_nothing_orthogonal_comes_of_no_gradient():
+    assert not orthogonal(np.zeros((3, 2))).any()
+
+
+def test_muon_steps_along_its_momentum_made_orthogonal(rng):
+    x, gradients = rng.normal(size=(4, 3, 2, 2)), rng.normal(size=(3, 4, 3, 2, 2))
+    p = parameter(x)
+    run(Muon([p], lr=0.1, momentum=0.5, weight_decay=0.3), [[g] for g in gradients])
+    m = 0
+    for g in gradients:
+        g = g + 0.3 * x
+        m = 0.5 * m + g
+        step = orthogonal((g + 0.5 * m).reshape(4, 12)).reshape(x.shape)
+        x = x - 0.1 * SIZE * math.sqrt(12) * step
+    np.testing.assert_allclose(p.data, x, rtol=1e-12)
+
+
+def test_an_entry_of_a_muon_step_has_the_size_of_one_of_adam(rng):
+    x, g = np.zeros((20, 50)), rng.normal(size=(20, 50))
+    p = parameter(x)
+    run(Muon([p], lr=1.0), [[g]])
+    assert np.sqrt(np.mean(p.data**2)) == pytest.approx(SIZE, rel=0.2)
+
+
+def test_muon_moves_vectors_as_adam_does(rng):
+    gradients = rng.normal(size=(STEPS, 1, 5))
+    p, q = parameter(np.ones(5)), parameter(np.ones(5))
+    run(Muon([p], lr=0.01), list(gradients))
+    run(Adam([q], lr=0.01), list(gradients))
+    np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_muon_updates_a_strided_matrix_in_place(rng):
+    data = in_order((4, 6), "strided", rng)
+    x, plain = Tensor.wrap(data), parameter(data)
+    x.requires_grad = True
+    g = rng.normal(size=(4, 6))
+    for p in (x, plain):
+        run(Muon([p]), [[g], [g]])
+    assert x.data is data
+    np.testing.assert_allclose(x.data, plain.data, rtol=1e-12)
+
+
+def test_muon_resumes_to_the_same_bits(rng):
+    gradients = rng.normal(size=(6, 2, 3, 4))
+    whole, part = ([parameter(np.ones((3, 4))), parameter(np.ones((3, 4)))] for _ in range(2))
+    run(Muon(whole), list(gradients))
+    first = Muon(part)
+    run(first, list(gradients[:3]))
+    second = Muon(part)
+    second.load_state_dict(first.state_dict())
+    run(second, list(gradients[3:]))
+    np.testing.assert_array_equal(whole[0].data, part[0].data)
 
 
 # In place, and without large temporaries

@@ -10,6 +10,7 @@ for x, y in batches:
 from .clip import clip_grad_norm, clip_grad_value
 from .first_order import SGD, Adam, AdamW, RMSprop
 from .lbfgs import LBFGS
+from .muon import Muon
 from .optimizer import Optimizer
 
-__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm", "clip_grad_value"]
+__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Muon", "Optimizer", "RMSprop", "clip_grad_norm", "clip_grad_value"]

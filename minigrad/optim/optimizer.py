@@ -46,11 +46,15 @@ class Optimizer:
             self._check_alike(i, x, g)
         for i, x, g in ready:
             self.state["steps"][i] += 1
-            for x_chunk, g_chunk, *state in _chunks(x, g, *self._state_of(i)):
+            for x_chunk, g_chunk, *state in self.pieces(x, g, *self._state_of(i)):
                 if self.weight_decay:
                     g_chunk = self.decay(x_chunk, g_chunk)
                 self.update(self.state["steps"][i].item(), x_chunk, g_chunk, *state)
             self.parameters[i].mark_changed()
+
+    def pieces(self, x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
+        """Cut a parameter, its gradient and state into what update sees at a time."""
+        return chunks(x, g, *state)
 
     def decay(self, x: Array, g: Array) -> Array:
         """Return the gradient with that of the penalty weight_decay / 2 |x|^2 added."""
@@ -95,7 +99,7 @@ class Optimizer:
         return check_number(f"{type(self).__name__}: {name}", value, below, zero)
 
 
-def _chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
+def chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
     """Yield matching flat pieces, of at most CHUNK elements, of arrays of one shape.
 
     They are views; of an array that is strided, or lies in another order than the rest, buffers, which nditer copies
