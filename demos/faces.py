@@ -27,14 +27,14 @@ from models.conv_vae import ConvVAE
 from models.vae import negative_elbo
 
 DATASETS = ["faces", "olivetti", "FOLDER"]
-EPOCHS = 22
+EPOCHS = 30
 JUDGE_EPOCHS = 6
 TRAIN, TEST = 4200, 1400  # procedural faces
 CODE = 64
 WIDTH = 16
-SIGMA = 0.3  # of a pixel, to start from: it is learned
+SIGMA = 0.15  # of a pixel, to start from: it is learned
 BATCH = 16
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 4e-3
 ATTRIBUTES = ("smile", "skin_tone", "hair_tone", "azimuth", "elevation", "yaw", "pitch")  # light: azimuth, elevation
 RARE = 0.02  # share of the images from which on an attribute of a folder is worth a probe
 REPEAT = 2  # times that an epoch sees a photograph, bent and lit otherwise each time
@@ -131,7 +131,7 @@ def fit(task: Task, epochs: int, settings: dict, args) -> tuple[ConvVAE, list[fl
         model,
         lambda batch, photo: negative_elbo(model, vary(batch, photo, rng)),
         (x, photo),
-        optim.Adam(model.parameters(), LEARNING_RATE),
+        optim.Muon(model.parameters(), LEARNING_RATE),
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,

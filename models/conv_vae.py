@@ -66,7 +66,7 @@ class ConvVAE(VAE):
         start = np.full(image_shape, 0.5) if mean is None else mean.clip(0.01, 0.99)
         if start.shape != image_shape:
             raise ValueError(f"ConvVAE: mean is {start.shape}; it must be an image {image_shape}")
-        self.pixel_bias = nn.Parameter(np.log(start / (1 - start)).astype(np.float32))
+        self.pixel_bias = nn.Parameter(np.log(start / (1 - start)).astype(np.float32).ravel())
         log_sigma = np.float32(math.log(sigma))
         self.log_sigma = nn.Parameter(log_sigma) if learn_sigma else Tensor(log_sigma)
 
@@ -74,7 +74,8 @@ class ConvVAE(VAE):
         return super().encode(x * 4 - 2)  # about mean 0 and variance 1
 
     def decode_logits(self, z: Tensor) -> Tensor:
-        return self.decoder(self.widen(z).reshape(len(z), *self.small)) + self.pixel_bias
+        logits = self.decoder(self.widen(z).reshape(len(z), *self.small))
+        return logits + self.pixel_bias.reshape(logits.shape[1:])
 
     def surprise(self, logits: Tensor, x: Tensor) -> Tensor:
         """-log p(x | z), the formula above: nats an image, (N,), from logits and x, both (N, C, H, W)."""

@@ -34,9 +34,9 @@ class Siamese(nn.Module):
         C, H, W = image_shape
         if H % 4 or W % 4:
             raise ValueError(f"Siamese: images are {H} x {W}; both must be multiples of 4: pad or crop them")
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(C, 32, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(32, 64, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2)),
+        self.layers = nn.Sequential(  # the largest and ReLU commute: after pooling there is a quarter to rectify
+            *(nn.Conv2d(C, 32, 3, padding=1, rng=rng), nn.MaxPool2d(2), nn.ReLU()),
+            *(nn.Conv2d(32, 64, 3, padding=1, rng=rng), nn.MaxPool2d(2), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(64 * (H // 4) * (W // 4), 128, rng=rng), nn.ReLU()),
             nn.Linear(128, embedding, rng=rng),
         )

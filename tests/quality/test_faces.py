@@ -17,8 +17,8 @@ def data(has_data):
 
 @pytest.fixture(scope="module")
 def runs(run_demo, data, seeds):
-    """The metrics of the demo under every seed, after fewer epochs than its own."""
-    return [run_demo(faces, seed, data, epochs=10) for seed in seeds]
+    """The metrics of the demo under every seed."""
+    return [run_demo(faces, seed, data) for seed in seeds]
 
 
 def values(runs, name, data, key="value"):
@@ -28,7 +28,6 @@ def values(runs, name, data, key="value"):
     return found
 
 
-@pytest.mark.xfail(reason="not reached so far")
 def test_unseen_subjects_of_olivetti_are_reconstructed(runs, data):
     if data != "olivetti":
         pytest.skip("olivettifaces.mat is not in MINIGRAD_DATA")
@@ -38,7 +37,7 @@ def test_unseen_subjects_of_olivetti_are_reconstructed(runs, data):
     assert median(values(runs, name, data)) <= 0.0061
 
 
-BLURRED = pytest.mark.xfail(reason="R^2 .05: mouths are a few pixels, and the decoder blurs them so far")
+BLURRED = pytest.mark.xfail(reason="R^2 .17: a smile is few pixels, and others in every pose")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +49,11 @@ def test_attributes_of_unseen_people_are_linear_in_the_code(runs, data, attribut
     assert median(values(runs, name, data)) >= 0.7
 
 
-@pytest.mark.xfail(reason="59 against 18 at seed 0: the codes of all images together are far from N(0, I) so far")
-def test_samples_are_nearer_to_faces_than_those_of_pca(runs, data):
-    name = "samples: Frechet distance"
+CROWDED = pytest.mark.xfail(reason="18 against 15: the codes of all images together are correlated, N(0, I) is not")
+
+
+@pytest.mark.parametrize("drawn", ["of codes' Gaussian", pytest.param("samples of N(0, I)", marks=CROWDED)])
+def test_samples_are_nearer_to_faces_than_those_of_pca(runs, data, drawn):
+    name = f"Frechet distance, {drawn}"
     values(runs, name, data, "training_images")
     assert median(values(runs, name, data)) < median(values(runs, name, data, "PCA"))
