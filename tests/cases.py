@@ -234,6 +234,9 @@ case("matmul", mg.matmul, real(2, 2, 3), real(3))
 case("matmul", mg.matmul, real(2, 1, 2, 3), real(3, 3, 1))  # batches broadcast
 case("matmul", mg.matmul, real(2, 0), real(0, 3))
 case("matmul", lambda x: x @ x.T, real(2, 3))
+case("matmul", mg.matmul, real(1, 2, 3), real(1, 3, 4))  # a batch of one
+case("row_products", mg.row_products, real(2, 3))
+case("row_products", mg.row_products, real(2, 1, 3, 4))
 case("linear", mg.linear, real(4, 3), real(2, 3), real(2))
 case("linear", mg.linear, real(4, 3), real(2, 3))
 case("linear", mg.linear, real(3), real(2, 3), real(2))

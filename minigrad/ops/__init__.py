@@ -49,7 +49,7 @@ from .losses import (
     nll_loss,
     total_variation,
 )
-from .matmul import contract, einsum, linear, matmul, outer, tensordot
+from .matmul import contract, einsum, linear, matmul, outer, row_products, tensordot
 from .methods import from_dlpack
 from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
 from .pool import (

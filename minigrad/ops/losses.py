@@ -14,6 +14,7 @@ from ..op import op, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import where
 from .elementwise import abs, exp, sigmoid, square
+from .matmul import row_products
 from .reduce import log_softmax, sum
 from .shape import gather, reshape
 
@@ -121,8 +122,7 @@ def gram_matrix(x):
     What style transfer compares. Gatys et al. 2016; divided as in Johnson et al. 2016, arXiv 1603.08155.
     """
     N, C, H, W = x.shape
-    rows = reshape(x, (N, C, H * W))
-    return rows @ rows.swapaxes(1, 2) * (1.0 / (C * H * W))
+    return row_products(reshape(x, (N, C, H * W))) * (1.0 / (C * H * W))
 
 
 def _check_shapes(name, x, target):

@@ -46,6 +46,16 @@ matmul.defvjp(x=_matmul_rule("x"), y=_matmul_rule("y"))
 
 
 @op
+def row_products(x, /):
+    """x x^T, the inner products of all rows: (..,m,k) -> (..,m,m)."""
+    return _product(x, xp(x).swapaxes(x, -1, -2))
+
+
+# x stands on both sides: with g symmetric or not, its gradients there are g x and g^T x
+row_products.defvjp(x=lambda g, out, x: (g + swapaxes(g, -1, -2)) @ x)
+
+
+@op
 def linear(x, w, b=None, /):
     """x w^T + b, an affine map of the last axis. x (..,n), w (m,n), b (m) or None -> (..,m)."""
     if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
