@@ -13,6 +13,12 @@ DEMOS = [
     "vae",
     "faces",
     "siamese",
+    "deforming",
+    "deforming_faces",
+    "relighting",
+    "style_transfer",
+    "feature_visualization",
+    "deep_dream",
     "convolution",
     "checkerboard",
     "benchmark",
@@ -50,6 +56,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _either(default) -> str:
+    """Say a default that may depend: 20, or {"digits": 20, "faces": 70} as 20 for digits, 70 for faces."""
+    return ", ".join(f"{n} for {what}" for what, n in default.items()) if isinstance(default, dict) else str(default)
+
+
 def _demo(name: str):
     return importlib.import_module(f"demos.{name}")
 
@@ -67,7 +78,7 @@ def _parser(name: str, demo) -> argparse.ArgumentParser:
     if hasattr(demo, "EPOCHS"):  # it trains
         data, default = ", ".join(demo.DATASETS), demo.DATASETS[0]
         parser.add_argument("--data", default=default, help=f"data set, one of {data} (default: {default})")
-        parser.add_argument("--epochs", type=_count, help=f"passes over the data (default: {demo.EPOCHS})")
+        parser.add_argument("--epochs", type=_count, help=f"passes over the data (default: {_either(demo.EPOCHS)})")
         parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
     if hasattr(demo, "add_options"):
         demo.add_options(parser)

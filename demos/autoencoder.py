@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from demos import figures
-from demos.checkerboard import to_32
-from demos.data import load
+from demos.data import load, to_32
 from demos.evaluation.linear import PCA
 from demos.evaluation.neighbours import nearest, precision
 from demos.results import Results

@@ -14,7 +14,7 @@ import numpy as np
 
 import minigrad as mg
 from demos import figures
-from demos.data import load
+from demos.data import load, to_32
 from demos.evaluation.linear import PCA
 from demos.results import Results
 from demos.training import apply, train
@@ -55,11 +55,6 @@ def main(args) -> None:
         draw_spectra({"real": y} | outputs, stage, args.out)
     figures.image_rows(rows, args.out / "outputs.png", size=1.3)
     results.save(args.out)
-
-
-def to_32(images: np.ndarray) -> np.ndarray:
-    """Pad (N, 1, 28, 28) with black to (N, 1, 32, 32)."""
-    return np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
 
 
 def fit(name: str, codes: np.ndarray, x: np.ndarray, epochs: int, args) -> Decoder:

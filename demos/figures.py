@@ -198,3 +198,38 @@ def mosaics(panels: dict[str, np.ndarray], path: Path, size: float = 4.6) -> Non
         ax.set_title(title)
         ax.set_axis_off()
     _save(figure, path)
+
+
+def image_table(
+    columns: Sequence[Sequence[np.ndarray]], titles: Sequence[str], rows: Sequence[str], path: Path, size: float = 1.9
+) -> None:
+    """Draw columns of images of any sizes, each (1 or 3, H, W) in [0, 1], `size` inches wide, under their titles."""
+    height, width = columns[0][0].shape[1:]
+    figure, axes = _axes(len(rows), len(columns), (size, size * height / width + 0.1))
+    for line, (column, title) in zip(axes.T, zip(columns, titles, strict=True)):
+        for ax, image in zip(line, column, strict=True):
+            ax.imshow(_colour(image).clip(0, 1), interpolation="nearest")
+            ax.set_axis_off()
+        line[0].set_title(title, fontsize=11)
+    for ax, label in zip(axes[:, 0], rows):
+        ax.text(-0.04, 0.5, label, transform=ax.transAxes, ha="right", va="center", fontsize=11)
+    _save(figure, path)
+
+
+def marked_rows(rows: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, size: float = 0.87) -> None:
+    """Draw labelled rows of images with points on them: label -> (n, 1 or 3, H, W) and (n, K, 2).
+
+    The x and y of a point are -1 and 1 at the centres of the outer pixels.
+    """
+    n = max(len(images) for images, _ in rows.values())
+    figure, axes = _axes(len(rows), n, (size, size))
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    for line, (label, (images, points)) in zip(axes, rows.items()):
+        line[0].text(-0.06, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
+        for ax, image, places in zip(line, images, points):
+            ax.imshow(_colour(image).clip(0, 1), interpolation="nearest")
+            x, y = ((places[:, k] + 1) / 2 * (image.shape[2 - k] - 1) for k in range(2))
+            ax.scatter(x, y, s=4, color="#00e5ff", edgecolors="black", linewidths=0.3)
+        for ax in line:
+            ax.set_axis_off()
+    _save(figure, path)

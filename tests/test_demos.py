@@ -25,7 +25,7 @@ def run(*arguments, **environment):
 def test_the_list_names_every_demo_in_one_line():
     lines = run().stdout.splitlines()
     for name in DEMOS:
-        assert sum(line.strip().startswith(name) and len(line) > len(name) + 20 for line in lines) == 1
+        assert sum(line.strip().startswith(f"{name} ") and len(line) > len(name) + 20 for line in lines) == 1
 
 
 @pytest.mark.parametrize("name", DEMOS)

@@ -17,9 +17,11 @@ from minigrad.kernels import conv
 from minigrad.kernels.matmul import matmul
 from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 from models.conv_vae import ConvVAE
+from models.features import SqueezeNet
 from models.linear import LinearAutoencoder, squared_error
 from models.siamese import Siamese, pair_loss
 from models.sparse import SparseAutoencoder, sparse_loss
+from models.style_transfer import RECIPES, StyleTransfer
 from models.vae import DenseVAE, negative_elbo
 
 keep_memory()
@@ -119,6 +121,23 @@ def vgg_block() -> Callable[[], None]:
     return step
 
 
+def style_transfer() -> Callable[[], None]:
+    """SqueezeNet on 1x3x256x256, losses at its layers 1, 3, 4, 6, 7, 10: the loss and its gradient to the image."""
+    rng = np.random.default_rng(0)
+    features = SqueezeNet(rng=rng)
+    for p in features.parameters():
+        p.requires_grad = False
+    content, style = (_images(rng, 1, 3, 256) for _ in range(2))
+    loss = StyleTransfer(features, content, [style], RECIPES["squeezenet"])
+    image = Tensor(rng.random((1, 3, 256, 256), np.float32), requires_grad=True)
+
+    def step() -> None:
+        image.grad = None
+        loss(image).backward()
+
+    return step
+
+
 def _images(rng: np.random.Generator, N: int, C: int, H: int) -> Tensor:
     return Tensor.wrap(rng.random((N, C, H, H), np.float32))
 
@@ -150,7 +169,19 @@ def _training(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None
 
 
 STEPS = {
-    f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block, dense_ae, linear_ae, sparse, siamese, faces_vae)
+    f.__name__: f
+    for f in (
+        dense_vae,
+        conv_ae,
+        conv_vae64,
+        vgg_block,
+        dense_ae,
+        linear_ae,
+        sparse,
+        siamese,
+        faces_vae,
+        style_transfer,
+    )
 }
 
 

@@ -51,8 +51,8 @@ def sparse() -> Callable[[], None]:
 
 def siamese() -> Callable[[], None]:
     model = nn.Sequential(
-        *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()),
         *(nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 32)),
     )
     x, labels = torch.rand(128, 1, 28, 28), torch.randint(0, 7, (128,))
@@ -147,6 +147,50 @@ def vgg_block() -> Callable[[], None]:
     return step
 
 
+class Fire(nn.Module):
+    def __init__(self, channels: int, squeeze: int, expand: int):
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, squeeze, 1)
+        self.expand1x1, self.expand3x3 = nn.Conv2d(squeeze, expand, 1), nn.Conv2d(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.squeeze(x))
+        return torch.cat([F.relu(self.expand1x1(x)), F.relu(self.expand3x3(x))], 1)
+
+
+def style_transfer() -> Callable[[], None]:
+    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+    net = nn.Sequential(
+        *(nn.Conv2d(3, 64, 3, 2), nn.ReLU(), pool, Fire(64, 16, 64), Fire(128, 16, 64), pool),
+        *(Fire(128, 32, 128), Fire(256, 32, 128), pool, Fire(256, 48, 192), Fire(384, 48, 192)),
+    ).requires_grad_(False)
+    mean, deviation = (torch.tensor(v).reshape(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+
+    def activations(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x := layer(x) for layer in net]
+
+    def gram(f: torch.Tensor) -> torch.Tensor:
+        rows = f.flatten(2)
+        return rows @ rows.mT / f[0].numel()
+
+    styled = (1, 4, 6, 7, 10)
+    content = activations((torch.rand(1, 3, 256, 256) - mean) / deviation)[3]
+    style = activations((torch.rand(1, 3, 256, 256) - mean) / deviation)
+    grams = [gram(style[i]) for i in styled]
+    image = torch.rand(1, 3, 256, 256, requires_grad=True)
+
+    def step() -> None:
+        image.grad = None
+        x = (image - mean) / deviation
+        f = activations(x)
+        loss = 0.5 * (f[3] - content).square().sum()
+        loss = loss + sum(0.25 * (gram(f[i]) - a).square().sum() for i, a in zip(styled, grams))
+        loss = loss + x.diff(dim=2).square().sum() + x.diff(dim=3).square().sum()
+        loss.backward()
+
+    return step
+
+
 def _kl(m: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return -0.5 * (1 + v - m.square() - v.exp()).sum()
 
@@ -177,7 +221,19 @@ def _training(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[]
 
 
 STEPS = {
-    f.__name__: f for f in (dense_vae, conv_ae, conv_vae64, vgg_block, dense_ae, linear_ae, sparse, siamese, faces_vae)
+    f.__name__: f
+    for f in (
+        dense_vae,
+        conv_ae,
+        conv_vae64,
+        vgg_block,
+        dense_ae,
+        linear_ae,
+        sparse,
+        siamese,
+        faces_vae,
+        style_transfer,
+    )
 }
 
 

@@ -1,0 +1,86 @@
+"""Networks with the weights that they were trained to: load_features("squeezenet"), or "vgg19"; "random" has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import checkpoint
+from models.features import VGG19, Features, RandomFeatures, SqueezeNet
+
+from .files import fetch, find
+
+ADDRESS = "https://download.pytorch.org/models/"
+
+
+class Source(NamedTuple):
+    """Where a network's weights are: torchvision's file, and names under which others may have kept them."""
+
+    network: type[Features]
+    published: str
+    converted: str
+
+    @property
+    def digest(self) -> str:
+        """The first hexadecimal digits of the published file's SHA-256, which torchvision puts into its name."""
+        return self.published.removesuffix(".pth").rpartition("-")[2]
+
+
+SOURCES = {
+    "squeezenet": Source(SqueezeNet, "squeezenet1_1-b8a52dc0.pth", "squeezenet1_1_features.safetensors"),
+    "vgg19": Source(VGG19, "vgg19-dcbb9e9d.pth", "vgg19_features.safetensors"),
+}
+NAMES = (*SOURCES, "random")
+
+
+def load_features(name: str, path: str | Path | None = None) -> Features:
+    """Make a network of models/features.py with its weights, none of which requires a gradient -> Module.
+
+    "squeezenet" and "vgg19" take the weights from `path`, a .safetensors or torchvision's .pth, else from where
+    find_weights finds them, else from torchvision's server (5 MB and 548 MB), once. "random" needs none.
+    ValueError for an unknown name, a path for "random", or a file that is not of this network; errors of fetch.
+    """
+    if name not in NAMES:
+        raise ValueError(f"load_features: {name!r} is none of {', '.join(map(repr, NAMES))}")
+    rng = np.random.default_rng(0)
+    if name == "random":
+        if path is not None:
+            raise ValueError(f"load_features: 'random' takes no weights, got {path}; name another network, or no path")
+        features = RandomFeatures(rng=rng)
+    else:
+        source = SOURCES[name]
+        features = source.network(rng=rng)
+        file = Path(path) if path is not None else find_weights(name)
+        if file is None:
+            file = fetch(source.published, [ADDRESS + source.published], source.digest)
+        _load(features, file)
+    for p in features.parameters():
+        p.requires_grad = False
+    return features.eval()
+
+
+def find_weights(name: str) -> Path | None:
+    """Find a network's weights in the folder that MINIGRAD_DATA names, then in the cache; None if only a download has.
+
+    ValueError for a published file whose contents are others.
+    """
+    source = SOURCES[name]
+    converted = find(source.converted)
+    if converted is not None:
+        return converted
+    published = find(source.published)
+    return published and fetch(source.published, [], source.digest)
+
+
+def _load(features: Features, file: Path) -> None:
+    """Set the weights from a file of either kind, known by its suffix."""
+    readers = {".safetensors": lambda path: checkpoint.load(path)[0], ".pth": mg.load_pth, ".pt": mg.load_pth}
+    if file.suffix not in readers:
+        raise ValueError(f"load_features: {file} is none of {', '.join(readers)}; give weights in one of these forms")
+    try:
+        features.load_state_dict(readers[file.suffix](file))
+    except ValueError as error:
+        raise ValueError(f"load_features: {file} does not fit {type(features).__name__}: {error}") from error

@@ -1,0 +1,90 @@
+"""Deep dream: a photo, changed until a layer of a network sees more of what it sees in it.
+
+Takes SqueezeNet where its weights are at hand (--features squeezenet downloads them, 5 MB), else the same network with
+random weights: it dreams of textures, for nobody taught it that there are eyes.
+On a photo of your own: python -m demos deep_dream --photo PATH --size 400
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from demos import figures
+from demos.data.photos import NAMES, photo, write
+from demos.data.weights import find_weights, load_features
+from demos.evaluation.images import ssim
+from demos.results import Results
+from minigrad import Tensor, nn
+from models.deep_dream import Octave, dream
+from models.features import Features, SqueezeNet
+from models.visualize import Objective
+
+OCTAVES = 4
+LAYERS = {"squeezenet": ["4", "9"], "vgg19": ["relu3_1", "relu4_1"], "random": ["4", "6.expand"]}
+STEPS = {"squeezenet": 10, "vgg19": 10, "random": 20}  # in an octave
+SIZE = {False: 320, True: 96}  # pixels of the shorter side, in a whole and in a quick run
+
+
+def add_options(parser) -> None:
+    parser.add_argument("--photo", help=f"{', '.join(NAMES)} or a file (default: a pagoda, from scikit-learn)")
+    parser.add_argument(
+        "--features", choices=list(LAYERS), help="network (default: squeezenet if at hand, else random)"
+    )
+    parser.add_argument("--layer", nargs="+", help="layers to dream of, a picture each (default: two)")
+    parser.add_argument("--octaves", type=int, default=OCTAVES, help=f"sizes to dream at (default: {OCTAVES})")
+    parser.add_argument("--size", type=int, help=f"pixels of the shorter side (default: {SIZE[False]})")
+
+
+def main(args) -> None:
+    name = args.features or ("squeezenet" if find_weights("squeezenet") else "random")
+    octaves = min(args.octaves, 2) if args.quick else args.octaves
+    x = photo(args.photo or pagoda(), args.size or SIZE[args.quick])[None]
+    features = (untrained(args.seed) if name == "random" else load_features(name)).to(args.device)
+    results = Results("deep_dream", seed=args.seed, features=name, photo=args.photo or "pagoda", octaves=octaves)
+    print(f"{name} weights, {x.shape[3]} x {x.shape[2]} pixels; the objective is the mean of a**2")
+    pictures = {"photo": x[0]}
+    for layer in args.layer or LAYERS[name]:
+        rng = np.random.default_rng(args.seed)
+        dreams = dream(features, layer, Tensor(x).to(args.device), octaves=octaves, steps=STEPS[name], rng=rng)
+        found = list(tqdm(dreams, desc=layer, total=octaves, unit="octave"))
+        judge(features, layer, x, found, results, args)
+        pictures[f"layer {layer}"] = found[-1].image.to("cpu").numpy()[0]
+        write(pictures[f"layer {layer}"], args.out / f"dream-{layer}.png")
+    figures.image_table([[image] for image in pictures.values()], list(pictures), [""], args.out / "dreams.png", 4.2)
+    results.save(args.out)
+
+
+def judge(features: Features, layer: str, x: np.ndarray, found: list[Octave], results: Results, args) -> None:
+    """Measure by how much the objective rose, in all and within each octave, and what is left of the photo x.
+
+    Beside it stands a photo with the same changes in other places: shuffled among its pixels.
+    """
+    dreamt = found[-1].image.to("cpu").numpy()
+    places = np.random.default_rng(args.seed).permutation(x[0, 0].size)
+    shuffled = (x + (dreamt - x).reshape(1, 3, -1)[:, :, places].reshape(x.shape)).clip(0, 1)
+    objective = Objective(features, layer, "layer")
+    before, after, other = (objective(Tensor(image).to(args.device)).item() for image in (x, dreamt, shuffled))
+    rises = [octave.after / octave.before for octave in found]
+    results.add(f"objective, times the photo's, layer {layer}", after / before, shuffled=other / before)
+    results.add(f"least rise within an octave, layer {layer}", min(rises), largest=max(rises))
+    results.add(f"SSIM to the photo, layer {layer}", ssim(dreamt, x), shuffled=ssim(shuffled, x))
+
+
+def pagoda() -> Path:
+    """The photo of a pagoda that comes with scikit-learn: china.jpg, by danielbuechele, CC BY 2.0."""
+    import sklearn.datasets
+
+    return Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
+
+
+def untrained(seed: int) -> SqueezeNet:
+    """SqueezeNet with random weights of the size that keeps variance through ReLUs."""
+    rng = np.random.default_rng(seed)
+    features = SqueezeNet(rng=rng)
+    nn.init.initialise(features, nn.init.kaiming_normal, rng)
+    for p in features.parameters():
+        p.requires_grad = False
+    return features

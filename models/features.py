@@ -1,0 +1,170 @@
+"""Networks that look at images and are themselves held fixed: what pictures are compared by, or drawn from.
+
+SqueezeNet 1.1   Iandola et al., arXiv 1602.07360. Small: 0.7 million weights, as used by style transfer on a CPU.
+VGG-19           Simonyan & Zisserman, arXiv 1409.1556. What Gatys et al. used: 20 million weights.
+random filters   Ustyuzhaninov, Brendel, Gatys & Bethge, arXiv 1606.00021: nothing learned, so nothing to download.
+
+All three share one interface. `layers` names what can be looked at, from shallow to deep, and
+
+    activations(x, names) -> {name: F}
+
+computes these and nothing deeper, F (N, channels, h, w) for images x (N, 3, H, W), RGB in [0, 1]. The weights that
+torchvision publishes load unchanged; those of the classifier on top, which is left out here, are passed over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Tensor, nn
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(3, 1, 1)  # of ImageNet's pixels, red, green, blue
+STANDARD_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32).reshape(3, 1, 1)
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Give RGB images (N, 3, H, W) in [0, 1] about mean 0 and variance 1, as ImageNet has them in its networks."""
+    if x.ndim != 4 or x.shape[1] != 3:
+        raise ValueError(f"normalise: x is {x.shape}; it must be RGB images, (N, 3, H, W)")
+    scale, shift = (Tensor(a).to(x.device) for a in (1 / STANDARD_DEVIATION, MEAN / STANDARD_DEVIATION))
+    return x * scale - shift
+
+
+class Features(nn.Module):
+    """What the three have in common. A network adds `layers` and `units`, which yields (name, F) in their order."""
+
+    layers: list[str]
+
+    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield every layer's name and activation, each computed when it is asked for; x is normalised."""
+        raise NotImplementedError
+
+    def activations(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """Compute the layers of these names, no further than the deepest. ValueError for a name that is none."""
+        wanted = list(names)
+        unknown = [name for name in wanted if name not in self.layers]
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__}: there is no layer {', '.join(map(repr, unknown))}; there are "
+                + ", ".join(self.layers)
+            )
+        depth = max((self.layers.index(name) + 1 for name in wanted), default=0)
+        found = dict(itertools.islice(self.units(normalise(x)), depth))
+        return {name: found[name] for name in wanted}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activations(x, self.layers[-1:])[self.layers[-1]]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set the weights from arrays by torchvision's names; "classifier.*" is passed over. ValueError for others."""
+        super().load_state_dict({name: a for name, a in state.items() if not name.startswith("classifier.")})
+
+
+class Fire(nn.Module):
+    """Few channels, then many: a convolution k1 to `squeeze`, then k1 and k3 to `expand` each, side by side."""
+
+    def __init__(self, channels: int, squeeze: int, expand: int, rng: np.random.Generator):
+        self.squeeze1x1 = nn.Conv2d(channels, squeeze, 1, rng=rng)
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1, rng=rng)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1, rng=rng)
+
+    def expand(self, x: Tensor) -> Tensor:
+        """Squeezed channels, after their ReLU -> the expanded ones before theirs: the two kernels' side by side."""
+        return mg.concatenate([self.expand1x1(x), self.expand3x3(x)], axis=1)
+
+
+class SqueezeNet(Features):
+    """SqueezeNet 1.1 up to its last fire module.
+
+    Layers carry torchvision's places in `features`: "0" the first convolution, "1" its ReLU, "2" "5" "8" max pooling,
+    the others fire modules, whose two steps before their ReLU are "3.squeeze" and "3.expand" (channels of expand1x1,
+    then of expand3x3); "3" is relu of "3.expand".
+    """
+
+    def __init__(self, *, rng: np.random.Generator):
+        pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, 64, 3, 2, rng=rng), nn.ReLU(), pool),
+            *(Fire(64, 16, 64, rng), Fire(128, 16, 64, rng), pool),
+            *(Fire(128, 32, 128, rng), Fire(256, 32, 128, rng), pool),
+            *(Fire(256, 48, 192, rng), Fire(384, 48, 192, rng), Fire(384, 64, 256, rng), Fire(512, 64, 256, rng)),
+        )
+        steps = [
+            [f"{i}.squeeze", f"{i}.expand", i] if isinstance(f, Fire) else [i] for i, f in self.features.children()
+        ]
+        self.layers = list(itertools.chain(*steps))
+
+    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        for i, f in self.features.children():
+            if isinstance(f, Fire):
+                squeezed = f.squeeze1x1(x)
+                yield f"{i}.squeeze", squeezed
+                expanded = f.expand(mg.relu(squeezed))
+                yield f"{i}.expand", expanded
+                x = mg.relu(expanded)
+            else:
+                x = f(x)
+            yield i, x
+
+
+class VGG19(Features):
+    """VGG-19 up to its last pooling: conv1_1 relu1_1 conv1_2 relu1_2 pool1, and so on to pool5; all kernels are 3 x 3.
+
+    average: pool by the mean instead of the largest, as Gatys et al. do for images that are drawn: it is smoother.
+    """
+
+    BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels, convolutions; then pooling
+
+    def __init__(self, *, average: bool = False, rng: np.random.Generator):
+        parts: list[nn.Module] = []
+        self.layers, channels = [], 3
+        for block, (width, depth) in enumerate(self.BLOCKS, 1):
+            for i in range(1, depth + 1):
+                parts += [nn.Conv2d(channels, width, 3, padding=1, rng=rng), nn.ReLU()]
+                self.layers += [f"conv{block}_{i}", f"relu{block}_{i}"]
+                channels = width
+            parts.append(nn.AvgPool2d(2) if average else nn.MaxPool2d(2))
+            self.layers.append(f"pool{block}")
+        self.features = nn.Sequential(*parts)
+
+    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        for name, (_, f) in zip(self.layers, self.features.children()):
+            x = f(x)
+            yield name, x
+
+
+class RandomFeatures(Features):
+    """One layer of random filters and a ReLU, at the image's own scale and at halved ones: "scale1", "scale2", ...
+
+    The same k x k filters see more of the image at every scale: with 5 scales of k = 9, up to 144 pixels. Most are
+    Gaussian noise under a Gaussian window, without its mean, so that they tell edges and grain and not brightness; half
+    of these see grey, half a random colour. The `blobs` first ones are windows alone and see nothing but colour.
+    """
+
+    def __init__(
+        self, *, channels: int = 56, blobs: int = 8, kernel: int = 9, scales: int = 5, rng: np.random.Generator
+    ):
+        self.layers = [f"scale{2**i}" for i in range(scales)]
+        self.filters = nn.Conv2d(3, channels, kernel, padding=kernel // 2, rng=rng)
+        y, x = np.mgrid[:kernel, :kernel] - kernel // 2
+        window = np.exp(-(x**2 + y**2) / (2 * (kernel / 5) ** 2))
+        grain = window * rng.standard_normal((channels, kernel, kernel))
+        grain -= window * (grain.sum(axis=(1, 2), keepdims=True) / window.sum())
+        grain[:blobs] = window
+        colour = rng.standard_normal((channels, 3))
+        colour[blobs::2] = 1
+        w = colour[:, :, None, None] * grain[:, None]  # (channels, 3, kernel, kernel)
+        w /= np.sqrt((w**2).sum(axis=(1, 2, 3), keepdims=True))
+        w[:blobs] /= kernel  # colours differ more than edges do: this makes their responses alike
+        self.filters.weight.data[...] = w
+        self.filters.bias.data[...] = 0
+
+    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        for i, name in enumerate(self.layers):  # windows that overlap halve it: without, blocks would show
+            x = mg.avg_pool2d(x, 4, 2, 1, count_include_pad=False) if i else x
+            yield name, mg.relu(self.filters(x))
