@@ -64,11 +64,12 @@ def main(args) -> None:
     print(f"{args.data}: {len(task.x)} train, {len(task.y)} test images")
     rng, channels = np.random.default_rng(args.seed), task.x.shape[1]
     model = FaceAutoencoder(SIZE, channels, WIDTH, TEXTURE_CODE, WARP_CODE, rng=rng).to(args.device)
-    losses = {"deforming": fit("deforming", model, lambda x: deforming_loss(model, x, **LOSS), task.x, settings, args)}
+    muon = optim.Muon(model.parameters(), LEARNING_RATE)
+    loss = fit("deforming", model, lambda x: deforming_loss(model, x, **LOSS), task.x, muon, settings, args)
     baselines = {}
     for name, code in (("same texture code", TEXTURE_CODE), ("same total code", TEXTURE_CODE + WARP_CODE)):
         baselines[name.replace(" ", "_")] = baseline(name, code, task, settings, args)
-    figures.curves(losses, args.out / "loss.png", "epoch", "training loss")
+    figures.curves({"deforming": loss}, args.out / "loss.png", "epoch", "training loss")
     made, codes = see(model, task.y, args.device)
     results.add("test MSE", mse(made.output, task.y), **baselines)
     judge_alignment(made, task, results, args)
@@ -106,18 +107,18 @@ def studio(n: int, split: str, seed: int, **light: float) -> faces.Faces:
     return faces.Faces(*(np.concatenate(field) for field in zip(*parts)), identity, scene)
 
 
-def fit(name: str, model: nn.Module, loss, x: np.ndarray, settings: dict, args) -> list[float]:
-    """Train a network on images x (N, C, S, S) -> loss by epoch."""
+def fit(name: str, model: nn.Module, loss, x: np.ndarray, optimizer, settings: dict, args) -> list[float]:
+    """Train a network on images x (N, C, S, S), from the optimizer's learning rate to 0 -> loss by epoch."""
     epochs = settings["epochs"]
     return train(
         model,
         loss,
         (x,),
-        optim.Adam(model.parameters(), LEARNING_RATE),
+        optimizer,
         epochs=epochs,
         rng=np.random.default_rng(args.seed),
         batch_size=BATCH,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(x) // BATCH))),
+        schedule=schedules.cosine(optimizer.lr, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / f"training-{name.replace(' ', '-')}.safetensors",
         resume=args.resume,
         settings=settings,
@@ -130,7 +131,8 @@ def baseline(name: str, code: int, task: Task, settings: dict, args) -> float:
     """Train an autoencoder with a code of so many numbers -> MSE of the unseen images."""
     rng = np.random.default_rng([args.seed, code])
     model = ConvAutoencoder(code, image_shape=task.x.shape[1:], rng=rng).to(args.device)
-    fit(name, model, lambda x: reconstruction_loss(model, x), task.x, settings, args)
+    muon = optim.Muon(model.parameters(), LEARNING_RATE)
+    fit(name, model, lambda x: reconstruction_loss(model, x), task.x, muon, settings, args)
     return mse(apply(model, task.y, device=args.device), task.y)
 
 

@@ -15,12 +15,12 @@ from sklearn.linear_model import RidgeCV
 from demos import figures
 from demos.data import faces, load
 from demos.deforming import grid_lines, look, mse
-from demos.deforming_faces import SIZE, WIDTH, fit, see, studio
+from demos.deforming_faces import LEARNING_RATE, SIZE, WIDTH, fit, see, studio
 from demos.evaluation.intrinsic import retinex, scale_invariant_mse
 from demos.evaluation.linear import PCA, PENALTIES
 from demos.results import Results
 from demos.training import batches
-from minigrad import Tensor, no_grad
+from minigrad import Tensor, no_grad, optim
 from models.deforming import IntrinsicCodes, Shaded, intrinsic_loss
 from models.intrinsic import FaceIntrinsicAutoencoder
 
@@ -60,7 +60,8 @@ def main(args) -> None:
     history = []
     for name, count, weights in (("still", STILL_EPOCHS, STILL), ("moving", epochs, LOSS)):
         phase = settings | {"epochs": min(count, epochs)}
-        history += fit(name, model, lambda x, w=weights: intrinsic_loss(model, x, **w), task.x, phase, args)
+        adam = optim.Adam(model.parameters(), LEARNING_RATE)  # Muon sees more, but mixes light and paint
+        history += fit(name, model, lambda x, w=weights: intrinsic_loss(model, x, **w), task.x, adam, phase, args)
     figures.curves({"a still warp, then a moving one": history}, args.out / "loss.png", "epoch", "training loss")
     made, codes = see(model, task.y, args.device)
     linear = PCA(task.x, sum(CODES)).reconstruct(task.y)
