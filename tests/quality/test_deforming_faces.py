@@ -29,7 +29,6 @@ def test_a_warp_is_worth_more_than_three_tenths_of_the_error_of_the_same_texture
     assert ratio(runs, "test MSE", "same_texture_code") <= 0.7
 
 
-@pytest.mark.xfail(reason="0.56 and 0.66 at two seeds: outlines align at once, mouths slowly")
 def test_landmarks_come_together_in_the_template(runs):
     assert ratio(runs, "spread of landmarks, template", "images") <= 0.6
 
