@@ -15,10 +15,11 @@ import numpy as np
 
 from demos import figures
 from demos.data import load, to_32
-from demos.evaluation.warp import align
+from demos.evaluation.images import mse
+from demos.evaluation.warp import align, grid_lines, look
 from demos.results import Results
 from demos.training import apply, batches, train
-from minigrad import Tensor, nn, no_grad, optim, schedules, upsample
+from minigrad import Tensor, nn, no_grad, optim, schedules
 from models.autoencoder import ConvAutoencoder, reconstruction_loss
 from models.deforming import (
     ClassAwareDeformingAutoencoder,
@@ -28,7 +29,6 @@ from models.deforming import (
     class_aware_loss,
     deforming_loss,
 )
-from models.warp import look_up
 
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 12
@@ -40,9 +40,7 @@ BATCH = 64
 LEARNING_RATE = 2e-3
 PAIRS = (2, 5, 8)  # classes of which two images are blended
 STEPS = 7  # of a blend
-LINES = 8  # of the drawn grid, along each axis of the template
 TILE = 0.87  # inches of a drawn image, three pixels for one
-FINE = 3  # pixels of the drawn grid for one of the image
 
 
 class Seen(NamedTuple):
@@ -126,11 +124,6 @@ def see(model: Deforming, y: np.ndarray, device: str) -> Seen:
     return Seen(output, texture, warp, tuple(codes))
 
 
-def mse(x: np.ndarray, y: np.ndarray) -> float:
-    """Mean squared error."""
-    return float(np.mean(np.square(x - y)))
-
-
 def within(images: np.ndarray, labels: np.ndarray) -> float:
     """Variance of a pixel among images of one class: the mean over classes and pixels."""
     return float(np.mean([images[labels == c].var(axis=0).mean() for c in np.unique(labels)]))
@@ -168,24 +161,6 @@ def draw_parts(seen: dict[str, Seen], y: np.ndarray, shown: np.ndarray, path: Pa
             f"{name}, deformation": grid_lines(s.warp[shown]),
         }
     figures.image_rows(rows, path, size=TILE)
-
-
-def look(texture: np.ndarray, warp: np.ndarray) -> np.ndarray:
-    """Textures (N, 1, 32, 32) looked up where warps (N, 32, 32, 2) say."""
-    with no_grad():
-        return look_up(Tensor.wrap(texture), Tensor.wrap(np.ascontiguousarray(warp))).numpy()
-
-
-def grid_lines(warp: np.ndarray) -> np.ndarray:
-    """The lines of a grid on the template, as the images show them: warps (N, S, S, 2) -> (N, 1, FINE S, FINE S)."""
-    field = Tensor.wrap(np.ascontiguousarray(warp.transpose(0, 3, 1, 2)))
-    with no_grad():
-        fine = upsample(field, FINE, "bilinear", align_corners=True).numpy()
-    lines = fine * LINES / 2  # integers on the lines
-    width = np.stack(np.gradient(lines, axis=(2, 3))).max(axis=0).clip(0.02)  # of a pixel, in cells
-    nearest = np.round(lines).clip(1 - LINES / 2, LINES / 2 - 1)  # but for the template's borders, where warps stop
-    apart = np.abs(lines - nearest) / width - 0.3  # in pixels
-    return apart.min(axis=1, keepdims=True).clip(0, 1)
 
 
 def draw_templates(seen: dict[str, Seen], y: np.ndarray, labels: np.ndarray, path: Path) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 
 from demos import figures
 from demos.data import faces, load
-from demos.deforming import grid_lines, look, mse
+from demos.evaluation.images import mse
 from demos.evaluation.landmarks import extent, mean_error, regress, spread
 from demos.evaluation.linear import PCA
-from demos.evaluation.warp import align, from_edges, warp_points
+from demos.evaluation.warp import align, from_edges, grid_lines, look, warp_points
 from demos.results import Results
 from demos.training import apply, batches, train
 from minigrad import Tensor, nn, no_grad, optim, schedules

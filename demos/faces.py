@@ -18,6 +18,7 @@ from demos import figures
 from demos.data import faces, folder, load
 from demos.data.augment import bend
 from demos.evaluation.frechet import FEATURES, Classifier, frechet_distance
+from demos.evaluation.images import mse
 from demos.evaluation.likelihood import posterior
 from demos.evaluation.linear import PCA, ridge_r2
 from demos.results import Results
@@ -165,22 +166,18 @@ def reconstruct(model: ConvVAE, pca: PCA, task: Task, results: Results, args) ->
 
     rebuilt, linear = again(task.y), pca.reconstruct(task.y)
     results.add("sigma of a pixel, learned", float(np.exp(model.log_sigma.item())))
-    results.add("MSE, unseen people", _mse(rebuilt, task.y), **{f"PCA_{CODE}": _mse(linear, task.y)})
+    results.add("MSE, unseen people", mse(rebuilt, task.y), **{f"PCA_{CODE}": mse(linear, task.y)})
     rows = {"unseen people": task.y, f"PCA, k = {CODE}": linear, "VAE": rebuilt}
     if len(task.unseen_photos):
         photos, truth = task.photos[:, :1], task.unseen_photos[:, :1]  # grey: three channels alike
-        lines = {f"PCA_{k}": _mse(PCA(photos, k).reconstruct(truth), truth) for k in (16, 32, CODE)}
+        lines = {f"PCA_{k}": mse(PCA(photos, k).reconstruct(truth), truth) for k in (16, 32, CODE)}
         rebuilt = again(task.unseen_photos)
-        results.add("MSE, unseen Olivetti subjects", _mse(rebuilt, task.unseen_photos), **lines)
+        results.add("MSE, unseen Olivetti subjects", mse(rebuilt, task.unseen_photos), **lines)
         one_each = slice(None, None, len(truth) // SHOWN)
         rows |= {"Olivetti, unseen": task.unseen_photos[one_each], "VAE ": rebuilt[one_each]}
     figures.image_rows(
         {label: images[:SHOWN] for label, images in rows.items()}, args.out / "reconstructions.png", 0.85
     )
-
-
-def _mse(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.mean(np.square(a - b), dtype=np.float64))
 
 
 def probe(codes: list[np.ndarray], pca: PCA, task: Task, results: Results) -> np.ndarray:

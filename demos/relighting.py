@@ -14,10 +14,11 @@ from sklearn.linear_model import RidgeCV
 
 from demos import figures
 from demos.data import faces, load
-from demos.deforming import grid_lines, look, mse
 from demos.deforming_faces import LEARNING_RATE, SIZE, WIDTH, fit, see, studio
+from demos.evaluation.images import mse
 from demos.evaluation.intrinsic import retinex, scale_invariant_mse
 from demos.evaluation.linear import PCA, PENALTIES
+from demos.evaluation.warp import grid_lines, look
 from demos.results import Results
 from demos.training import batches
 from minigrad import Tensor, no_grad, optim

@@ -42,7 +42,7 @@ class Features(nn.Module):
 
     def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Yield every layer's name and activation, each computed when it is asked for; x is normalised."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no units")
 
     def activations(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Compute the layers of these names, no further than the deepest. ValueError for a name that is none."""
