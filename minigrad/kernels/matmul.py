@@ -8,15 +8,20 @@ from .threads import parallel
 
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return x @ y. Two matrices are cut along the longer side of the result, a part for each thread."""
+    """Return x @ y. Two matrices are cut along the longer side of the result, two stacks along their first axis."""
     if x.ndim == y.ndim == 3 and len(x) == len(y) == 1:
         return matmul(x[0], y[0])[None]
-    if x.ndim != 2 or y.ndim != 2:
-        return np.matmul(x, y)
-    (m, k), n = x.shape, y.shape[1]
-    out = np.empty((m, n), np.result_type(x, y))
-    if m >= n:
-        parallel(lambda start, stop: np.matmul(x[start:stop], y, out=out[start:stop]), m, m * k * n)
+    stacks = x.ndim == y.ndim > 2 and x.shape[:-2] == y.shape[:-2]
+    if not stacks and not x.ndim == y.ndim == 2:
+        found = []
+        parallel(lambda start, stop: found.append(np.matmul(x, y)), 1, x.size * y.shape[-1])
+        return found[0]
+    m, n = x.shape[-2], y.shape[-1]
+    out = np.empty((*x.shape[:-1], n), np.result_type(x, y))
+    work = x.size * n
+    if stacks or m >= n:
+        other = (lambda start, stop: y[start:stop]) if stacks else (lambda start, stop: y)
+        parallel(lambda start, stop: np.matmul(x[start:stop], other(start, stop), out=out[start:stop]), len(x), work)
     else:
-        parallel(lambda start, stop: np.matmul(x, y[:, start:stop], out=out[:, start:stop]), n, m * k * n)
+        parallel(lambda start, stop: np.matmul(x, y[:, start:stop], out=out[:, start:stop]), n, work)
     return out

@@ -1,7 +1,8 @@
 """Every core of the CPU: worker threads, and scratch memory that each keeps between calls.
 
 NumPy lets go of the interpreter while it copies and multiplies, so plain threads do run at the same time. BLAS has
-threads of its own; two pools would fight over the cores, so BLAS is held to one thread while ours work.
+threads of its own, and when they have nothing left to do they spin for a while: one product that wakes them makes the
+next kernels share a core. So BLAS is held to one thread in every product large enough to wake them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 SMALL = 1 << 20  # multiply-adds: below this a call is over before a second thread has woken up
+ASLEEP = 1 << 17  # multiply-adds: below this BLAS wakes nobody (OpenBLAS: below twice as many)
 BLOCK = 1 << 18  # elements that a thread works on at a time: 1 MiB of float32, about one core's cache
 _busy = threading.Lock()
 _queues: list[SimpleQueue] = []  # one a worker thread
@@ -36,15 +38,16 @@ def thread_count() -> int:
 def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     """Call f(start, stop) on parts of range(n), one a thread; on all of it where `work` multiply-adds are too few.
 
-    An exception in a part is raised here, once all parts have ended. A call from within a part runs in its thread.
+    BLAS has one thread meanwhile. An exception in a part is raised here, once all parts have ended. A call from within
+    a part runs in its thread.
     """
-    count = min(thread_count(), n) if work >= SMALL else 1
     lock = _busy
-    if count < 2 or not lock.acquire(blocking=False):
+    if work < ASLEEP or not lock.acquire(blocking=False):
         f(0, n)
         return
+    count = min(thread_count(), n) if work >= SMALL else 1
     try:
-        _run(f, [n * i // count for i in range(count + 1)])
+        _run(f, [n * i // count for i in range(count + 1)] if count > 1 else [0, n])
     finally:
         lock.release()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .geometry import Geometry, inside
+from .matmul import matmul
 from .threads import parallel, scratch
 
 B = [
@@ -32,15 +33,17 @@ LINE = 512  # floats of a row from which one tile of four rows at a time is enou
 
 def pays(x: np.ndarray, w: np.ndarray, geo: Geometry) -> bool:
     """Tell whether convolve is faster than the direct way: measured, not derived. x (C,H,W,N), w (O,C,kh,kw)."""
-    same = geo.kernel[0] == 3 and geo.stride == geo.dilation == (1, 1) and w.dtype == x.dtype
-    return same and min(w.shape[:2]) >= CHANNELS and geo.output[0] >= 4 and geo.output[1] * x.shape[3] <= LINE
+    same = geo.kernel[0] == 3 and geo.stride == geo.dilation == (1, 1)
+    precise = x.dtype == w.dtype and w.dtype in (np.float32, np.float64)  # there are fractions in G, and large numbers
+    enough = min(w.shape[:2]) >= CHANNELS and geo.output[0] >= 4 and 0 < geo.output[1] * x.shape[3] <= LINE
+    return same and precise and enough
 
 
 def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
     """Fill out (O,oh,ow,N) with w (O,C,3,kw) slid over x (C,H,W,N), + b (O,1) if given."""
     (C, H, W, N), (O, oh, ow, _), kw = x.shape, out.shape, geo.kernel[1]
     (top, _), (left, right) = geo.padding
-    weights = np.asarray(G, x.dtype) @ np.ascontiguousarray(w.transpose(2, 0, 1, 3)).reshape(3, -1)
+    weights = matmul(np.asarray(G, x.dtype), np.ascontiguousarray(w.transpose(2, 0, 1, 3)).reshape(3, -1))
     weights = weights.reshape(6, O, C * kw)
     into, back = np.asarray(B, x.dtype), np.asarray(A, x.dtype)
     bias = np.zeros((O, 1), out.dtype) if b is None else b

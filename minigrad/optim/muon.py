@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..backend import Array, xp
+from ..kernels import matmul as kernels
 from .first_order import Adam
 from .optimizer import Parameters, chunks
 
@@ -54,8 +57,9 @@ def orthogonal(u: Array) -> Array:
     if len(u) > u.shape[1]:
         return orthogonal(u.T).T
     a, b, c = ITERATION
-    out = u / (xp(u).linalg.norm(u) + 1e-7)  # no singular value is above 1
+    matmul = kernels.matmul if xp(u) is np else xp(u).matmul
+    out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)  # no singular value is above 1
     for _ in range(5):
-        square = out @ out.T
-        out = a * out + (b * square + c * (square @ square)) @ out
+        square = matmul(out, out.T)
+        out = a * out + matmul(b * square + c * matmul(square, square), out)
     return out
