@@ -9,6 +9,7 @@ cotangents; and so on.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,6 +49,8 @@ def gradcheck(
     checked, and integer or boolean ones, which stay constant. rng draws the cotangents.
     GradcheckError where |analytic - numeric| > atol + rtol * |numeric|; KinkError where f is not smooth.
     """
+    if order < 1:
+        raise ValueError(f"gradcheck: order is {order}; it must be at least 1")
     rng = rng or np.random.default_rng(0)
     if isinstance(inputs, Tensor | np.ndarray):
         raise TypeError("gradcheck: inputs is one array; give a list of the arguments of f, as [x]")
@@ -84,7 +87,7 @@ def _check_first_order(f, arrays, names, name, rtol, atol, rng) -> None:
         analytic = next(grads).data
         for index in np.ndindex(a.shape):
             numeric, roughness = _slope(phi, here, a, index)
-            agree = abs(analytic[index] - numeric) <= atol + rtol * abs(numeric)  # False for NaN
+            agree = math.isfinite(numeric) and abs(analytic[index] - numeric) <= atol + rtol * abs(numeric)
             if not agree or roughness > ROUGH * (1 + abs(numeric)):
                 _fail(name, argument, index, float(analytic[index]), numeric, roughness)
 

@@ -58,6 +58,6 @@ def _escape(text: str) -> str:
 def _write(text: str, path: Path) -> None:
     if path.suffix != ".dot":
         raise ValueError(f"draw_graph: path is {str(path)!r}; it must end in .dot (a .svg is drawn beside it)")
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     if shutil.which("dot"):
         subprocess.run(["dot", "-Tsvg", f"-o{path.with_suffix('.svg')}", str(path)], check=True)

@@ -105,20 +105,22 @@ class Op:
     def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Split a call into its inputs and its parameters with their defaults."""
         if self.variadic:
-            if len(args) == 1 and isinstance(args[0], list | tuple):
-                args = tuple(args[0])  # concatenate([x, y]) means concatenate(x, y)
-            if not args:
-                raise TypeError(f"{self.name}: needs at least one input")
+            together = bool(args) and isinstance(args[0], list | tuple)  # concatenate([x, y], 1): NumPy's way
+            args, rest = (tuple(args[0]), args[1:]) if together else (args, ())
+            if not args or len(rest) > len(self.params):
+                raise TypeError(f"{self.name}{inspect.signature(self.forward)}: needs at least one input, in one list")
         else:
             n = len(self.inputs)
+            if named := [name for name in self.inputs if name in params]:
+                raise TypeError(f"{self.name}: {', '.join(named)} is an input; give it by its position")
             if len(args) < n - self.optional or len(args) > n + len(self.params):
                 raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got {len(args)} positional arguments")
-            if len(args) > n:
-                given = dict(zip(self.params, args[n:]))
-                if twice := given.keys() & params.keys():
-                    raise TypeError(f"{self.name}: got {', '.join(sorted(twice))} twice, by position and by name")
-                params = given | params
-            args = args[:n] + (None,) * (n - len(args))
+            args, rest = args[:n] + (None,) * (n - len(args)), args[n:]
+        if rest:
+            given = dict(zip(self.params, rest))
+            if twice := given.keys() & params.keys():
+                raise TypeError(f"{self.name}: got {', '.join(sorted(twice))} twice, by position and by name")
+            params = given | params
         if self.params:
             params = self.defaults | params if params else self.defaults
         for name, value in params.items():

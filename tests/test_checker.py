@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.gradcheck import STEP
 from tests.cases import CASES
 
 MUTATIONS = {
@@ -129,6 +130,16 @@ def test_a_function_that_is_nan_fails():
         mg.gradcheck(mg.log, [np.array([-1.0])])
 
 
+def test_a_difference_that_is_infinite_fails(registry):
+    @mg.op
+    def one_over(x, /):
+        return 1 / x
+
+    one_over.defvjp(x=lambda g, out, x: g * 12345.0)
+    with np.errstate(divide="ignore"), pytest.raises(mg.GradcheckError, match=r"numeric -?inf"):
+        mg.gradcheck(one_over, [np.array([-2 * STEP])])
+
+
 def test_a_softmax_whose_gradient_is_zero_fails(monkeypatch):
     # cotangents of all ones would let it pass: the sum of a softmax is constant
     monkeypatch.setitem(mg.softmax.rules, "x", lambda g, out, x, axis: g * 0.0)
@@ -189,6 +200,11 @@ def test_a_wrong_gradient_is_not_mistaken_for_a_kink(cube, factor):
 def test_float32_inputs_are_refused():
     with pytest.raises(TypeError, match="gradcheck: x is float32; differences need float64"):
         mg.gradcheck(mg.exp, [X.astype(np.float32)])
+
+
+def test_an_order_below_1_is_refused():
+    with pytest.raises(ValueError, match="gradcheck: order is 0; it must be at least 1"):
+        mg.gradcheck(mg.exp, [X], order=0)
 
 
 def test_inputs_that_are_all_integers_are_refused():

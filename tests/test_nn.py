@@ -183,6 +183,17 @@ def test_initial_weights_have_the_variance_of_their_paper(draw, variance, rng):
         draw((3,), rng)
 
 
+@pytest.mark.parametrize(
+    "change", [lambda m, rng: nn.init.initialise(m, nn.init.normal, rng), lambda m, rng: m.to(dtype="d")]
+)
+def test_a_graph_whose_weights_have_been_changed_since_refuses_to_be_walked(change, rng):
+    layer = nn.Linear(3, 2, rng=rng)
+    y = layer(mg.Tensor(np.ones((1, 3), "f"), requires_grad=True)).sum()
+    change(layer, rng)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
 def test_training_mode_reaches_every_part(net):
     net.eval()
     assert not any(module.training for _, module in net.named_modules())

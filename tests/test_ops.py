@@ -135,6 +135,7 @@ def test_power(inputs):
 @given(inputs=broadcastable(3))
 def test_where(inputs):
     c, x, y = inputs
+    assert mg.where(c > 0, 1.0, 0.5).dtype == np.float32  # numbers alone make float32, as everywhere
     equal(mg.where(c > 0, tensor(x), tensor(y)), (c > 0) * x + (c <= 0) * y)
 
 
@@ -622,7 +623,11 @@ ERRORS = [
     ("squeeze", lambda: mg.squeeze(M, 0), ValueError, r"squeeze: axis 0 of shape \(2, 3\) has length 2"),
     ("unsqueeze", lambda: mg.unsqueeze(M, 4), ValueError, "unsqueeze: axis 4 is not among"),
     ("concatenate", lambda: mg.concatenate([M, V]), ValueError, "same number of dimensions"),
-    ("concatenate nothing", lambda: mg.concatenate([]), TypeError, "concatenate: needs at least one"),
+    ("concatenate nothing", lambda: mg.concatenate([]), TypeError, "needs at least one input"),
+    ("concatenate too many", lambda: mg.concatenate([M, M], 0, 1), TypeError, r"concatenate\(\*xs, axis=0\): needs"),
+    ("concatenate axis", lambda: mg.concatenate([M, M], axis=None), ValueError, "axis None is not among"),
+    ("input by name", lambda: mg.linear(M, np.ones((2, 3)), b=V), TypeError, "linear: b is an input; give it by its"),
+    ("one statistic", lambda: mg.batch_norm(M, None, V), ValueError, "batch_norm: got one of mean and var"),
     ("stack", lambda: mg.stack([M, V]), ValueError, r"stack: got the shapes .*\(2, 3\), \(3,\)"),
     ("stack nothing", lambda: mg.stack([]), ValueError, "stack: "),
     ("split", lambda: mg.split(M, 4), ValueError, "split: 2 elements on axis 0 do not divide into 4"),

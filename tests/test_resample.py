@@ -163,6 +163,7 @@ def test_bilinear_upsampling_reads_between_pixels(shape, factors, align_corners)
 
 
 def test_one_number_scales_both_axes(rng):
+    assert mg.upsample(rng.normal(size=(1, 1, 2, 3)), np.int64(2), "bilinear").shape == (1, 1, 4, 6)
     x = rng.normal(size=(1, 2, 3, 4))
     assert mg.upsample(x).shape == mg.upsample(x, 2, "bilinear").shape == (1, 2, 6, 8)
     assert mg.upsample(x, 1.5, "bilinear").shape == (1, 2, 4, 6)
@@ -265,6 +266,8 @@ ERRORS = [
     ("aligned", lambda: mg.upsample(X, 2, "nearest", True), ValueError, "align_corners is for mode 'bilinear'"),
     ("upsample mode", lambda: mg.upsample(X, 2, "cubic"), ValueError, "mode 'cubic' is none of 'nearest', 'bilinear'"),
     ("shuffle", lambda: mg.pixel_shuffle(X, 2), ValueError, r"pixel_shuffle: 3 channels do not divide by 2 \* 2"),
+    ("shuffle by 0", lambda: mg.pixel_shuffle(X, 0), ValueError, "pixel_shuffle: x has .*, the factor is 0; want"),
+    ("shuffle axes", lambda: mg.pixel_shuffle(X[0], 1), ValueError, r"pixel_shuffle: x has shape \(3, 4, 5\)"),
     ("unshuffle", lambda: mg.pixel_unshuffle(X, 2), ValueError, "pixel_unshuffle: 4 x 5 pixels do not divide by 2"),
     ("groups", lambda: mg.group_norm(X, 2), ValueError, "group_norm: 3 channels do not divide into 2 groups"),
     ("GroupNorm", lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: 3 channels do not divide into 2 groups"),

@@ -512,6 +512,7 @@ def test_numpys_array_functions_of_tensors_are_differentiable(rng):
         lambda x: np.amax(x, 1),
         lambda x: np.var(x, axis=0, ddof=1),
         lambda x: np.concatenate([x, x], axis=1),
+        lambda x: np.concatenate([x, x], 1),
         lambda x: np.stack([x, x]),
         lambda x: np.where(a > 0, x, 0.0),
         lambda x: np.reshape(x, (3, 2)),

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 
 def cupy_module(path: Path) -> Any:
     """Compile a .cu file for the current GPU; the result's get_function(name) is called with (grid, block, args)."""
-    return gpu().RawModule(code=path.read_text(), options=("-std=c++17",))
+    return gpu().RawModule(code=path.read_text(encoding="utf-8"), options=("-std=c++17",))
 
 
 provider = cupy_module

@@ -23,7 +23,7 @@ class _Convolution(Module):
     def _draw(self, channels: tuple[int, int], outputs: int, kernel: Any, groups: int, bias: bool, rng: Any) -> None:
         """Draw the weight (channels[0], channels[1]/groups, *kernel) and the bias (outputs)."""
         name = type(self).__name__
-        if any(n < 1 or n % groups for n in channels):
+        if groups < 1 or any(n < 1 or n % groups for n in channels):
             raise ValueError(f"{name}: channels {channels} do not divide into {groups} groups")
         shape = (channels[0], channels[1] // groups, *kernel)
         bound = 1 / math.sqrt(math.prod(shape[1:]))

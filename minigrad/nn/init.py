@@ -23,8 +23,10 @@ def initialise(module: Module, draw: Callable[..., np.ndarray], rng: np.random.G
     for path, p in module.named_parameters():
         if p.ndim >= 2:
             p.data[...] = xp(p.data).asarray(draw(p.shape, rng))
+            p.mark_changed()
         elif path.rpartition(".")[2] == "bias":
             p.data[...] = 0
+            p.mark_changed()
 
 
 def zeros(shape: tuple[int, ...]) -> np.ndarray:

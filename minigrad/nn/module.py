@@ -133,6 +133,7 @@ class Module:
                 t.data = t.data.astype(dtype)
             if device is not None:
                 t.data = to_device(t.data, device)
+            t.mark_changed()
         return self
 
     def __repr__(self) -> str:

@@ -122,7 +122,9 @@ def _winners_share(g, won, tied):
 @op
 def where(condition, x, y, /):
     """x where condition is true, else y; all three broadcast together."""
-    return xp(condition).where(condition, x, y)
+    out = xp(condition).where(condition, x, y)
+    numbers = isinstance(x, float | int) and isinstance(y, float | int)
+    return out.astype(np.float32) if numbers and out.dtype == np.float64 else out
 
 
 where.defvjp(

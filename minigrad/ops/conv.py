@@ -116,7 +116,10 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
 
 def conv1d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     """Slide w along x. x (N,C,L), w (O,C/groups,k), b (O) or None -> (N,O,l): conv2d on an image one pixel high."""
-    x, w = (unsqueeze(t, 2) for t in (x, w))
+    x, w = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, w))
+    if x.ndim != 3 or w.ndim != 3 or x.shape[1] != w.shape[1] * groups:
+        raise ValueError(f"conv1d: x has shape {x.shape}, w {w.shape}; want (N,C,L) and (O,C/{groups},k)")
+    x, w = unsqueeze(x, 2), unsqueeze(w, 2)
     out = conv2d(x, w, b, stride=(1, stride), padding=(0, padding), dilation=(1, dilation), groups=groups)
     return squeeze(out, 2)
 

@@ -91,7 +91,8 @@ class Methods:
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Tensor is not changed in place, for the gradients that need its old value; build a new one with"
-            " mg.where(mask, value, x) or mg.concatenate, or change the array of a leaf: x.data[index] = value"
+            " mg.where(mask, value, x) or mg.concatenate, or change the array of a leaf,"
+            " x.data[index] = value, and call x.mark_changed()"
         )
 
     def __len__(self) -> int:

@@ -41,6 +41,8 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
 
     By the batch's own mean and variance, as in training, or by given ones, as in evaluation.
     """
+    if (mean is None) != (var is None):
+        raise ValueError("batch_norm: got one of mean and var; give both, or neither for the batch's own")
     mean, var, w, b = (_per_channel(t, x) for t in (mean, var, w, b))
     own = mean is None
     return _affine(standardize(x, (0, *range(2, x.ndim)), eps) if own else (x - mean) / sqrt(var + eps), w, b)

@@ -173,7 +173,7 @@ def upsample(x, scale_factor=2, mode="nearest", align_corners=False):
     if mode == "bilinear" and x.dtype.kind != "f":
         raise TypeError(f"upsample: x is {x.dtype}, whose fractions would be lost; give floating-point numbers")
     H, W = x.shape[2:]
-    factors: Sequence = (scale_factor, scale_factor) if isinstance(scale_factor, int | float) else scale_factor
+    factors: Sequence = (scale_factor, scale_factor) if not isinstance(scale_factor, Sequence) else scale_factor
     if mode == "nearest":
         if align_corners:
             raise ValueError("upsample: align_corners is for mode 'bilinear'; 'nearest' has no lines to align")
@@ -207,6 +207,7 @@ def pixel_shuffle(x, upscale_factor):
     Shi et al. 2016, arXiv 1609.05158.
     """
     r = upscale_factor
+    _check_factor("pixel_shuffle", x, r)
     N, channels, H, W = x.shape
     if channels % (r * r):
         raise ValueError(f"pixel_shuffle: {channels} channels do not divide by {r} * {r}")
@@ -217,8 +218,14 @@ def pixel_shuffle(x, upscale_factor):
 def pixel_unshuffle(x, downscale_factor):
     """Lay r x r pixels out as r*r channels: x (N, C, H r, W r) -> (N, C r r, H, W). The inverse of pixel_shuffle."""
     r = downscale_factor
+    _check_factor("pixel_unshuffle", x, r)
     N, C, H, W = x.shape
     if H % r or W % r:
         raise ValueError(f"pixel_unshuffle: {H} x {W} pixels do not divide by {r}")
     blocks = reshape(x, (N, C, H // r, r, W // r, r))
     return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(N, C * r * r, H // r, W // r)  # -> (N,C,r,r,H,W)
+
+
+def _check_factor(name, x, factor):
+    if x.ndim != 4 or not isinstance(factor, int | np.integer) or factor < 1:
+        raise ValueError(f"{name}: x has shape {x.shape}, the factor is {factor}; want (N,C,H,W) and a number from 1")

@@ -75,6 +75,7 @@ def unsqueeze(x, axis):
 @op
 def concatenate(*xs, axis=0):
     """Join xs along an axis. concatenate([x, y], axis=0), shapes equal but for that axis."""
+    check_axis("concatenate", axis, xs[0].ndim)
     return xp(xs[0]).concatenate(xs, axis=axis)
 
 
@@ -219,7 +220,7 @@ cumsum.defvjp(x=lambda g, out, x, axis: flip(cumsum(flip(g, axis), axis), axis))
 
 def check_axis(name: str, axis: int, ndim: int) -> int:
     """Return axis counted from 0; ValueError, naming the op, if there is no such axis."""
-    if not -ndim <= axis < ndim:
+    if not isinstance(axis, int | np.integer) or not -ndim <= axis < ndim:
         raise ValueError(f"{name}: axis {axis} is not among the axes {-ndim} to {ndim - 1} of {ndim} axes")
     return axis % ndim
 
