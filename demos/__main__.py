@@ -36,8 +36,8 @@ def main(argv: list[str]) -> int:
         return 2
     demo = _demo(argv[0])
     args = _parser(argv[0], demo).parse_args(argv[1:])
-    args.out.mkdir(parents=True, exist_ok=True)
     try:
+        args.out.mkdir(parents=True, exist_ok=True)
         demo.main(args)
     except KeyboardInterrupt:
         resume = " --resume" if "--resume" not in argv and hasattr(demo, "EPOCHS") else ""

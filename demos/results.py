@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ class Results:
 
     def add(self, name: str, value: float, **baselines: float) -> None:
         """Print a number and its baselines, measured in the same run, and keep them."""
-        self.record["metrics"][name] = {"value": float(value), **{k: float(v) for k, v in baselines.items()}}
+        figures = {k: float(v) for k, v in ({"value": value} | baselines).items()}
+        self.record["metrics"][name] = {k: v if math.isfinite(v) else None for k, v in figures.items()}  # as JSON wants
         beside = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in baselines.items())
         print(f"  {name:<44} {value:.4g}" + (f"   ({beside})" if beside else ""))
 

@@ -74,12 +74,14 @@ def mix(task, content: Tensor, styles: list[Tensor], how: dict, results: Results
 def race(task, content: Tensor, style: Tensor, results: Results, args) -> None:
     """Lower the same loss with both optimisers, Adam with twice the evaluations."""
     loss, lowest, histories = task.loss(content, [style]), {}, {}
-    for optimizer, budget in BUDGETS.items():
-        how = {"evaluations": 2 if args.quick else budget, "optimizer": optimizer, "device": args.device}
+    budgets = dict.fromkeys(BUDGETS, 2) if args.quick else BUDGETS
+    for optimizer, budget in budgets.items():
+        how = {"evaluations": budget, "optimizer": optimizer, "device": args.device}
         picture, histories[optimizer] = paint(loss, content.to("cpu").numpy(), **how, label=optimizer)
         with no_grad():
             lowest[optimizer] = loss(Tensor(picture).to(args.device)).item()
-    results.add("loss by L-BFGS at 100 evaluations", lowest["lbfgs"], Adam_at_200=lowest["adam"])
+    baseline = {f"Adam_at_{budgets['adam']}": lowest["adam"]}
+    results.add(f"loss by L-BFGS at {budgets['lbfgs']} evaluations", lowest["lbfgs"], **baseline)
     figures.curves(histories, args.out / "optimizers.png", "evaluation", "loss")
 
 

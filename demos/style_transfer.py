@@ -9,6 +9,7 @@ On pictures of your own: python -m demos style_transfer --content photo.jpg --st
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -98,7 +99,7 @@ def read_styles(options: list[list[str]]) -> tuple[list[str], list[float]]:
             (number,) = map(float, share or ["1"])
         except ValueError:
             number = -1.0
-        if not number > 0:
+        if not 0 < number < math.inf:
             raise ValueError(f"--style {picture} {' '.join(share)}: give one picture and at most one positive share")
         pictures.append(picture)
         shares.append(number)

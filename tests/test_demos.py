@@ -40,12 +40,19 @@ def test_a_quick_run_ends_with_metrics_and_whole_pictures(name, tmp_path):
     assert run(name, "--help").returncode == 0
 
 
+def hear():
+    """Let Ctrl-C through: the children of a background job ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path):
     options = ["autoencoder", "--quick", "--epochs", "60"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run(*options, "--out", whole).returncode == 0
     command = [sys.executable, "-m", "demos", *options, "--out", str(stopped)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=hear
+    )
     state = stopped / "training-k2.safetensors"
     while not state.exists() and process.poll() is None:
         time.sleep(0.01)

@@ -107,7 +107,7 @@ def _attributes(path, files):
     lists = [place / ATTRIBUTES for place in (path, path.resolve().parent) if (place / ATTRIBUTES).exists()]
     if not lists:
         return (), np.empty((len(files), 0), np.int8)
-    count, header, *lines = [*lists[0].read_text().splitlines(), "", ""]  # a line an image follows
+    count, header, *lines = [*lists[0].read_text(encoding="utf-8").splitlines(), "", ""]  # a line an image follows
     names = tuple(header.split())
     if not count.strip().isdecimal() or not names:
         raise ValueError(f"folder: {lists[0]} must start with the number of images and a line of names")
