@@ -22,6 +22,12 @@ def test_every_file_that_the_readme_names_exists():
     assert [str(path) for path in paths if not path.exists()] == []
 
 
+def test_the_reading_order_leaves_no_file_out():
+    files = [*ROOT.glob("minigrad/**/*.py"), *ROOT.glob("minigrad/**/*.cu"), *ROOT.glob("models/*.py")]
+    names = {path.relative_to(ROOT).as_posix() for path in files if path.name != "__init__.py"}
+    assert sorted(name for name in names if f"`{name}`" not in README) == []
+
+
 def test_the_continuous_integration_runs_the_commands_of_the_readme():
     ci = (ROOT / ".ci" / "run").read_text()
     for command in (".venv/bin/python -m pytest\n", ".venv/bin/python -m pytest -m quality\n"):

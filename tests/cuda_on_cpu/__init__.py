@@ -113,6 +113,8 @@ def build(text: str, flags: tuple[str, ...]) -> ctypes.PyDLL:
     library = folder / f"{key}.so"
     if not library.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():  # a library is loaded from it
+            raise PermissionError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             gxx([*options, "-o", f"{scratch}/library.so"], text)
             os.replace(f"{scratch}/library.so", library)  # at once, so that no other process sees half of it
