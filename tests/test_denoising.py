@@ -1,5 +1,7 @@
 """The noises of the denoising autoencoder, its loss, and the linear filter that it is compared with."""
 
+import argparse
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,13 @@ def test_the_linear_filter_is_wieners_for_gaussian_signals(rng):
     covariance = factors.T @ factors
     wiener = 0.5 + (new.reshape(50, 6) - 0.5) @ np.linalg.inv(covariance + sigma**2 * np.eye(6)) @ covariance
     np.testing.assert_allclose(filtered.reshape(50, 6), wiener.clip(0, 1), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("model, bends", [("dense", True), ("conv", False)])
+def test_images_are_bent_for_the_dense_network_alone(model, bends, rng, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(denoising, "bend", lambda x, rng, **options: seen.append(len(x)) or x)
+    args = argparse.Namespace(model=model, seed=0, device="cpu", out=tmp_path, resume=False)
+    x = rng.random((40, 1, 28, 28), np.float32)
+    _, history = denoising.fit("plain", None, x, 1, {}, args)
+    assert len(history) == 1 and sum(seen) == bends * len(x)

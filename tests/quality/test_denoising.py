@@ -9,10 +9,16 @@ from demos import denoising
 pytestmark = pytest.mark.quality
 
 
-@pytest.fixture(scope="module")
-def runs(run_demo, digits, seeds):
-    """The metrics of the demo under every seed, after fewer epochs than its own: the bars hold already."""
-    return [run_demo(denoising, seed, digits, model="conv", epochs=15) for seed in seeds]
+@pytest.fixture(scope="module", params=denoising.EPOCHS)
+def runs(request, run_demo, digits, seeds):
+    """The metrics of the demo under every seed: by convolutions, and on handwriting, since it takes long, densely.
+
+    Convolutions are judged after fewer epochs than the demo's own: the bars hold already.
+    """
+    if request.param == "dense" and digits != "mnist":
+        pytest.skip("judged on MNIST, which is not at hand in MINIGRAD_DATA")
+    epochs = {"conv": 15, "dense": None}[request.param]
+    return [run_demo(denoising, seed, digits, model=request.param, epochs=epochs) for seed in seeds]
 
 
 def middle(runs, name, figure="value"):
