@@ -26,11 +26,11 @@ from models.deforming import IntrinsicCodes, Shaded, intrinsic_loss
 from models.intrinsic import FaceIntrinsicAutoencoder
 
 DATASETS = ["faces", "FOLDER"]
-EPOCHS = 18
+EPOCHS = 14
 STILL_EPOCHS = 3  # before them, in which the warp hardly moves: or it would move dark hair where a shadow is
 TRAIN, TEST = 3000, 500
-CODES = 3, 12, 64  # numbers of shading, albedo and warp
-LOSS = {"distance": "absolute", "smooth": 0.04, "drift": 0.1, "shading": 0.8}
+CODES = 4, 6, 64  # numbers of shading, albedo and warp
+LOSS = {"distance": "absolute", "smooth": 0.15, "drift": 0.1, "shading": 0.8}
 STILL = LOSS | {"smooth": 4.0}
 BLURS = (2, 4, 8, 16)  # of Retinex, in pixels; the best on the test images counts
 DARKEST = 0.05  # shading that images are divided by, at least
@@ -61,8 +61,8 @@ def main(args) -> None:
     history = []
     for name, count, weights in (("still", STILL_EPOCHS, STILL), ("moving", epochs, LOSS)):
         phase = settings | {"epochs": min(count, epochs)}
-        adam = optim.Adam(model.parameters(), LEARNING_RATE)  # Muon sees more, but mixes light and paint
-        history += fit(name, model, lambda x, w=weights: intrinsic_loss(model, x, **w), task.x, adam, phase, args)
+        muon = optim.Muon(model.parameters(), LEARNING_RATE)
+        history += fit(name, model, lambda x, w=weights: intrinsic_loss(model, x, **w), task.x, muon, phase, args)
     figures.curves({"a still warp, then a moving one": history}, args.out / "loss.png", "epoch", "training loss")
     made, codes = see(model, task.y, args.device)
     linear = PCA(task.x, sum(CODES)).reconstruct(task.y)
@@ -178,8 +178,9 @@ def draw_parts(made: Shaded, task: Task, args) -> None:
 
 
 def draw_walks(model: FaceIntrinsicAutoencoder, made: Shaded, codes: IntrinsicCodes, y: np.ndarray, args) -> None:
-    """Draw faces, and photographs of them, whose light becomes that of a target, the last image of each row."""
-    order = np.argsort(codes.shading @ PCA(codes.shading, 1).components[0])  # along what varies most: side to side
+    """Draw faces lit from the right, and photographs of them, whose light becomes that of a target, last in a row."""
+    left, right = np.split(made.shading, 2, axis=3)
+    order = np.argsort((left - right).mean(axis=(1, 2, 3)))
     rows = {}
     for i in range(ROWS):
         a, b = order[i], order[-1 - i]

@@ -62,7 +62,7 @@ class Deformed(NamedTuple):
 
 
 class Shaded(NamedTuple):
-    """Deformed, and the factors of the texture: shading (N, 1, size, size), albedo (N, C, size, size), in [0, 1]."""
+    """Deformed, and the factors of the texture: shading (N, 1, size, size), albedo (N, C, size, size)."""
 
     output: Tensor
     texture: Tensor

@@ -5,10 +5,12 @@ what. A dark cheek may be shadow or dark skin, since any shading S has its albed
 
 - The warp is smooth: its logits are drawn on a coarse grid and enlarged, so that what moves the outline of a face takes
   along the features inside it.
-- The shading is smooth and has few causes, S = sigmoid(S_0 + sum over k of z_k S_k), with coarse maps S_k that all
-  images share. Three numbers say where light from far away comes from, and none says where the hair begins.
+- The shading is smooth and has few causes, S = .75 s / mean of s, s = sigmoid(S_0 + sum over k of z_k S_k), with coarse
+  maps S_k that all images share. Four numbers say how light from far away falls, and none says where the hair begins.
+  Since the mean over the template is fixed, dark skin cannot pass for little light.
 - The albedo is its own mirror image (as in Wu et al., arXiv 1911.11130), for a face is, but for a parting. A face lit
-  from one side is not: that light has nowhere to go but into the shading.
+  from one side is not: that light has nowhere to go but into the shading. A face lit from above is, but a code of six
+  numbers has hardly one left for it.
 
 Codes are linear and read off all that the convolutions found, without the sigmoids and the layer of 128 numbers in
 deforming.py: a training of minutes comes further.
@@ -29,8 +31,10 @@ from .deforming import SLOPE, Codes, Deformed, IntrinsicCodes, Shaded, deform
 from .warp import identity_logit
 
 COARSE_WARP, COARSE_SHADING = 16, 8  # sides of the grids on which they are drawn
-BRIGHT = 1.0  # first logit of the shading: .73
+MEAN = 0.75  # of every shading
+BRIGHT = 1.0  # its first logit
 CONTRAST = 0.5  # standard deviation of the first S_k
+QUICK = 8.0  # S_k are so many times their parameters, and learned as much faster: before albedo and warp explain light
 
 
 class FaceAutoencoder(nn.Module):
@@ -64,15 +68,18 @@ class FaceAutoencoder(nn.Module):
 
 
 class FaceIntrinsicAutoencoder(nn.Module):
-    """Shading from a few numbers, a symmetric albedo, a smooth warp. Images and ValueError as above."""
+    """Shading from a few numbers, a symmetric albedo, a smooth warp. Images and ValueError as above.
+
+    The shading's mean is .75: its brightest places may pass 1.
+    """
 
     def __init__(
         self,
         size: int = 64,
         channels: int = 3,
         width: int = 16,
-        shading_code: int = 3,
-        albedo_code: int = 12,
+        shading_code: int = 4,
+        albedo_code: int = 6,
         warp_code: int = 64,
         *,
         rng: np.random.Generator,
@@ -87,6 +94,7 @@ class FaceIntrinsicAutoencoder(nn.Module):
 
     def decode(self, codes: IntrinsicCodes) -> Shaded:
         shading, albedo = mg.sigmoid(self.shading(codes.shading)), self.albedo(codes.albedo)
+        shading = shading * MEAN / shading.mean(axis=(1, 2, 3), keepdims=True)
         albedo = mg.sigmoid((albedo + mg.flip(albedo, 3)) * 0.5)
         return Shaded(*deform(shading * albedo, self.warp(codes.warp)), shading, albedo)
 
@@ -155,9 +163,9 @@ class SmoothShading(nn.Module):
     def __init__(self, code: int, size: int, *, rng: np.random.Generator):
         self.factor = size // COARSE_SHADING
         self.maps = nn.Linear(code, COARSE_SHADING**2, rng=rng)
-        self.maps.weight.data[...] = nn.init.normal(self.maps.weight.shape, rng, CONTRAST)
-        self.maps.bias.data[...] = BRIGHT
+        self.maps.weight.data[...] = nn.init.normal(self.maps.weight.shape, rng, CONTRAST / QUICK)
+        self.maps.bias.data[...] = BRIGHT / QUICK
 
     def forward(self, code: Tensor) -> Tensor:
-        maps = self.maps(code).reshape(len(code), 1, COARSE_SHADING, COARSE_SHADING)
+        maps = self.maps(code).reshape(len(code), 1, COARSE_SHADING, COARSE_SHADING) * QUICK
         return mg.upsample(maps, self.factor, "bilinear")

@@ -38,6 +38,13 @@ def test_logits_of_the_shading_are_a_sum_of_maps_weighed_by_the_code(model, rng)
     np.testing.assert_allclose(logits(np.zeros((1, 2))), 1, atol=1e-6)
 
 
+def test_no_code_of_shading_dims_the_whole_template(model, rng):
+    codes = IntrinsicCodes(*(Tensor(rng.normal(size=(3, k)).astype(np.float32)) for k in (2, 5, 6)))
+    shading = model.decode(codes).shading.numpy()
+    assert np.ptp(shading, axis=0).max() > 0.1
+    np.testing.assert_allclose(shading.mean(axis=(1, 2, 3)), 0.75, rtol=1e-5)
+
+
 def test_the_loss_reaches_every_parameter(model, rng):
     intrinsic_loss(model, Tensor(rng.random((4, 3, 32, 32), np.float32)), **demo.LOSS).backward()
     for name, parameter in model.named_parameters():

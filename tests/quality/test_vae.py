@@ -41,7 +41,7 @@ def test_all_codes_together_have_nearly_mean_0_and_variance_1(runs, digits, k):
     assert median(values(runs, f"codes, k = {k}: least variance", digits, "largest")) <= 1.2
 
 
-FALLS_SHORT = pytest.mark.xfail(reason="the most correlated of 190 pairs of numbers stays near 0.2; more epochs help slowly")
+FALLS_SHORT = pytest.mark.xfail(reason="the most correlated of 190 pairs of numbers stays near 0.2 for long")
 
 
 # The few fonts of glyphs are clusters, which bend the codes away from a Gaussian: 0.06, 0.20 and 0.21 at seed 0.
