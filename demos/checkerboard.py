@@ -19,7 +19,7 @@ from demos.evaluation.linear import PCA
 from demos.results import Results
 from demos.training import apply, train
 from minigrad import Tensor, nn, optim
-from models.decoder import ENLARGE, Decoder, drawing_loss
+from models.checkerboard import ENLARGE, Decoder, drawing_loss
 
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 5

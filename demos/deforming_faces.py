@@ -23,7 +23,7 @@ from demos.training import apply, batches, train
 from minigrad import Tensor, nn, no_grad, optim, schedules
 from models.autoencoder import ConvAutoencoder, reconstruction_loss
 from models.deforming import Codes, Deformed, deforming_loss
-from models.intrinsic import FaceAutoencoder
+from models.deforming_faces import FaceAutoencoder
 
 DATASETS = ["faces", "olivetti", "FOLDER"]
 EPOCHS = 14

@@ -23,7 +23,7 @@ from demos.results import Results
 from demos.training import batches
 from minigrad import Tensor, no_grad, optim
 from models.deforming import IntrinsicCodes, Shaded, intrinsic_loss
-from models.intrinsic import FaceIntrinsicAutoencoder
+from models.deforming_faces import FaceIntrinsicAutoencoder
 
 DATASETS = ["faces", "FOLDER"]
 EPOCHS = 14

@@ -10,7 +10,7 @@ from demos import deforming_faces as demo
 from demos.data import faces
 from demos.evaluation.landmarks import extent, mean_error, regress, spread
 from minigrad import Tensor
-from models.intrinsic import FaceAutoencoder
+from models.deforming_faces import FaceAutoencoder
 from models.warp import identity_grid
 
 

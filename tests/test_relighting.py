@@ -12,7 +12,7 @@ from demos.data import Dataset
 from demos.evaluation.intrinsic import retinex, scale_invariant_mse
 from minigrad import Tensor
 from models.deforming import IntrinsicCodes, intrinsic_loss
-from models.intrinsic import FaceIntrinsicAutoencoder
+from models.deforming_faces import FaceIntrinsicAutoencoder
 
 
 @pytest.fixture
