@@ -16,7 +16,7 @@ from demos.evaluation.linear import PCA
 from demos.evaluation.neighbours import nearest, precision
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import optim, schedules
+from minigrad import optim
 from models.autoencoder import Autoencoder, ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 
 DATASETS = ["glyphs", "mnist"]
@@ -72,7 +72,6 @@ def fit(k: int, x: np.ndarray, epochs: int, settings: dict, args) -> tuple[Autoe
         epochs=epochs,
         rng=rng,
         batch_size=batch_size,
-        schedule=schedules.cosine(rate, max(1, epochs * -(-len(x) // batch_size))),
         path=args.out / f"training-k{k}.safetensors",
         resume=args.resume,
         settings=settings | {"images": len(x)},

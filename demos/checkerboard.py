@@ -69,6 +69,7 @@ def fit(name: str, codes: np.ndarray, x: np.ndarray, epochs: int, args) -> Decod
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
+        decay=False,
         path=args.out / f"training-{list(ENLARGE).index(name)}-{epochs}.safetensors",
         resume=args.resume,
         settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},

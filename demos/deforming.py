@@ -19,7 +19,7 @@ from demos.evaluation.images import mse
 from demos.evaluation.warp import align, grid_lines, look
 from demos.results import Results
 from demos.training import apply, batches, train
-from minigrad import Tensor, nn, no_grad, optim, schedules
+from minigrad import Tensor, nn, no_grad, optim
 from models.autoencoder import ConvAutoencoder, reconstruction_loss
 from models.deforming import (
     ClassAwareDeformingAutoencoder,
@@ -103,7 +103,6 @@ def fit(name: str, model: nn.Module, x: np.ndarray, labels: np.ndarray, settings
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / f"training-{name.replace(' ', '-')}.safetensors",
         resume=args.resume,
         settings=settings,

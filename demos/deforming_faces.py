@@ -20,7 +20,7 @@ from demos.evaluation.linear import PCA
 from demos.evaluation.warp import align, from_edges, grid_lines, look, warp_points
 from demos.results import Results
 from demos.training import apply, batches, train
-from minigrad import Tensor, nn, no_grad, optim, schedules
+from minigrad import Tensor, nn, no_grad, optim
 from models.autoencoder import ConvAutoencoder, reconstruction_loss
 from models.deforming import Codes, Deformed, deforming_loss
 from models.deforming_faces import FaceAutoencoder
@@ -118,7 +118,6 @@ def fit(name: str, model: nn.Module, loss, x: np.ndarray, optimizer, settings: d
         epochs=epochs,
         rng=np.random.default_rng(args.seed),
         batch_size=BATCH,
-        schedule=schedules.cosine(optimizer.lr, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / f"training-{name.replace(' ', '-')}.safetensors",
         resume=args.resume,
         settings=settings,

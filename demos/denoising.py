@@ -20,7 +20,7 @@ from demos.data.augment import bend
 from demos.evaluation.images import psnr, ssim
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import Tensor, nn, optim, schedules
+from minigrad import Tensor, nn, optim
 from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 from models.denoising import NOISES, Noise, denoising_loss, sometimes
 
@@ -95,7 +95,6 @@ def fit(name: str, noise: Noise | None, x: np.ndarray, epochs: int, settings: di
         epochs=epochs,
         rng=rng,
         batch_size=batch_size,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(x) // batch_size))),
         path=args.out / f"training-{name}.safetensors",
         resume=args.resume,
         settings=settings | {"images": len(x)},

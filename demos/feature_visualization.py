@@ -24,7 +24,7 @@ from demos.data.photos import NAMES, photo
 from demos.data.weights import find_weights, load_features
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import Tensor, optim, schedules
+from minigrad import Tensor, optim
 from models.digit_net import DigitNet
 from models.visualize import FourierImage, Objective, ascend, measure
 
@@ -221,7 +221,6 @@ def train_digits(args, results: Results) -> Subject:
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / "training-digits.safetensors",
         resume=args.resume,
         settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},

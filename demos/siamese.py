@@ -21,7 +21,7 @@ from demos.evaluation.linear import PCA
 from demos.evaluation.neighbours import few_shot_accuracy, nearest, pair_auc, pair_distances, pair_roc, precision
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import Tensor, optim, schedules
+from minigrad import Tensor, optim
 from models.siamese import LOSSES, Siamese, pair_loss
 
 DATASETS = ["glyphs", "mnist", "olivetti"]
@@ -111,7 +111,6 @@ def fit(loss: str, task: Task, epochs: int, settings: dict, args) -> tuple[Siame
         epochs=epochs,
         rng=rng,
         batch_size=batch,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(task.x) // batch))),
         path=args.out / f"training-{loss}.safetensors",
         resume=args.resume,
         settings=settings,

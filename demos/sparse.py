@@ -18,7 +18,7 @@ from demos.data.atoms import signals
 from demos.evaluation.linear import PCA
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import Tensor, optim, schedules
+from minigrad import Tensor, optim
 from models.denoising import denoising_loss, gaussian
 from models.sparse import SparseAutoencoder, sparse_loss
 
@@ -79,7 +79,6 @@ def fit(
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
-        schedule=schedules.cosine(lr, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / f"training-{what.replace(', ', '-')}.safetensors",
         resume=args.resume,
         settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad
+from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad, schedules
 
 SECONDS_BETWEEN_SAVES = 5
 BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fmt}{postfix}]"
@@ -31,7 +31,7 @@ def train(
     epochs: int,
     rng: np.random.Generator,
     batch_size: int = 128,
-    schedule: Callable[[int], float] | None = None,
+    decay: bool = True,
     path: Path,
     resume: bool = False,
     settings: dict[str, Any],
@@ -41,25 +41,27 @@ def train(
     """Minimise loss(*batch) over batches of arrays and return the mean loss of every epoch.
 
     arrays: of equal length, cut into batches together, each batch a Tensor on device. rng shuffles, and is the one
-    that the model draws from too. schedule: step -> learning rate. After an epoch, but not every few seconds, all of
-    the state goes to path; resume takes it from there, and a stopped run ends with the same bits as one that was not.
-    settings: what the run depends on; ValueError if a run under other settings is resumed.
+    that the model draws from too. decay: the learning rate falls from the optimizer's to 0 along a cosine. After an
+    epoch, but not every few seconds, all of the state goes to path; resume takes it from there, and a stopped run ends
+    with the same bits as one that was not. settings: what the run depends on; ValueError if a run under other settings
+    is resumed.
     """
     keep_memory()
+    n, steps = len(arrays[0]), -(-len(arrays[0]) // batch_size)
+    schedule = schedules.cosine(optimizer.lr, max(1, epochs * steps))
     history, first, rngs, due = [], 0, {"train": rng}, 0.0
     if resume and path.exists():
         first, extra = checkpoint.load_training(path, model, optimizer, rngs)
         if extra["settings"] != settings:
             raise ValueError(f"{path} is of a run with the settings {extra['settings']}, not {settings}; give it those")
         history = extra["history"]
-    n = len(arrays[0])
-    step, steps = first * -(-n // batch_size), -(-n // batch_size)
+    step = first * steps
     model.train()
     with tqdm(total=epochs * steps, initial=step, desc=label, unit="step", mininterval=0.5, bar_format=BAR) as bar:
         for epoch in range(first, epochs):
             total = 0.0
             for index in batches(n, batch_size, rng):
-                if schedule is not None:
+                if decay:
                     optimizer.lr = schedule(step)
                 value = _step(loss, [Tensor.wrap(a[index]).to(device) for a in arrays], optimizer)
                 total += len(index) * value

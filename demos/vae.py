@@ -28,7 +28,7 @@ from demos.evaluation.likelihood import (
 )
 from demos.results import Results
 from demos.training import apply, train
-from minigrad import Tensor, nn, optim, schedules
+from minigrad import Tensor, nn, optim
 from models.autoencoder import DenseAutoencoder, reconstruction_loss
 from models.vae import VAE, DenseVAE, negative_elbo, standardise
 
@@ -105,7 +105,6 @@ def fit(
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
-        schedule=schedules.cosine(lr, max(1, epochs * -(-len(x) // BATCH))),
         path=args.out / f"training-{name}-k{k}.safetensors",
         resume=args.resume,
         settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},

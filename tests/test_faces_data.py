@@ -157,9 +157,22 @@ def test_the_face_turns_to_the_right_and_looks_up_with_positive_angles():
     assert up[1] < ahead[1] - 0.1 and up[0] == pytest.approx(0, abs=1e-9)
 
 
+def test_aligned_faces_are_the_same_moved_until_their_eyes_are_in_the_middle(drawn):
+    aligned = render(drawn.scene, aligned=True)
+    eyes = [i for i, name in enumerate(LANDMARKS) if "eye," in name]
+    moves = aligned.landmarks - drawn.landmarks
+    np.testing.assert_allclose(aligned.landmarks[:, eyes].mean(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(moves, np.broadcast_to(moves[:, :1], moves.shape), atol=1e-12)
+    bridge = LANDMARKS.index("nose, bridge")
+    for k in range(10):
+        there, here = (at(f.shading[k, 0], f.landmarks[k, bridge]) for f in (aligned, drawn))
+        assert there == pytest.approx(here, abs=0.05)
+
+
 def test_a_ray_through_a_landmark_meets_the_surface_there(drawn):
     scene, size = drawn.scene, 64
-    u, v, _ = trace(Head(scene.parameters, scene.smile), rotation(scene.yaw, scene.pitch), size)
+    place = np.broadcast_to(CENTRE, (len(scene.yaw), 2))
+    u, v, _ = trace(Head(scene.parameters, scene.smile), rotation(scene.yaw, scene.pitch), place, size)
     x, y = landmark_places(Person(*scene.parameters.T), scene.smile)
     front = [i for i, name in enumerate(LANDMARKS) if "cheek" not in name and "brow" not in name]
     missed = []

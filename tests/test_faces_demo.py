@@ -9,6 +9,7 @@ from PIL import Image
 
 from demos import faces as demo
 from demos.data import faces
+from demos.data.known import LEFT, TOP, WHOLE, known_faces
 from demos.evaluation.linear import PCA
 from minigrad import Tensor
 
@@ -32,14 +33,15 @@ def write_folder(path, n, attributes):
 
 
 def test_what_is_known_of_procedural_faces_is_what_was_drawn():
-    task = demo.choose(args("faces"))
-    drawn = faces.faces(len(task.y), split="test", seed=0)
-    np.testing.assert_array_equal(task.y, drawn.images)
+    task = known_faces("faces", train=5, test=9, seed=0)
+    drawn = faces.faces(9, split="test", seed=0)
+    large = faces.render(drawn.scene, WHOLE, aligned=True)
+    np.testing.assert_array_equal(task.y, large.images[:, :, TOP : TOP + 64, LEFT : LEFT + 64])
     for name, known in zip(task.names, task.y_known.T, strict=True):
         column = faces.PARAMETERS.index(name) if name in faces.PARAMETERS else None
         truth = getattr(drawn.scene, name) if column is None else drawn.scene.parameters[:, column]
         np.testing.assert_array_equal(known, truth)
-    assert not len(task.photos) and task.everything()[0].shape == task.x.shape
+    assert not len(task.photos) and demo.everything(task)[0].shape == task.x.shape
 
 
 def test_photographs_are_varied_and_come_last_and_drawn_faces_stay_as_they_are(rng):
@@ -84,4 +86,4 @@ def test_a_folder_is_probed_by_its_attributes_and_moved_without_them_too(attribu
 
 def test_a_name_that_is_no_data_set_and_no_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="it must be 'faces', 'olivetti' or a folder of images"):
-        demo.choose(args(tmp_path / "nothing"))
+        known_faces(str(tmp_path / "nothing"), train=5, test=5, seed=0)

@@ -10,7 +10,7 @@ from scipy.special import entr, softmax
 
 import minigrad as mg
 from demos.training import apply, train
-from minigrad import Tensor, nn, optim, schedules
+from minigrad import Tensor, nn, optim
 
 CONFIDENT = 0.9  # probability of the likeliest class from which on the classifier is sure
 FEATURES = 64
@@ -54,7 +54,6 @@ def fit_classifier(
         epochs=epochs,
         rng=rng,
         batch_size=BATCH,
-        schedule=schedules.cosine(LEARNING_RATE, max(1, epochs * -(-len(x) // BATCH))),
         path=path,
         resume=resume,
         settings={"seed": seed, "epochs": epochs, "images": len(x)},

@@ -117,8 +117,11 @@ def take(scene, index):
     return Scene(*(field[index] for field in scene))
 
 
-def render(scene, size=64):
-    """Render a scene -> Render. ValueError if its fields do not broadcast, or leave the range where a face is seen."""
+def render(scene, size=64, *, aligned=False):
+    """Render a scene -> Render; aligned: the eyes are in the middle of the frame, not the head.
+
+    ValueError if its fields do not broadcast, or leave the range where a face is seen.
+    """
     if size < 16:
         raise ValueError(f"render: size is {size}; it must be at least 16 pixels")
     scene = _checked(scene)
@@ -127,14 +130,14 @@ def render(scene, size=64):
     out = Render(*(np.empty(shape, np.float32) for shape in shapes), np.empty((n, len(LANDMARKS), 2)))
     for start in range(0, n, CHUNK):
         rows = slice(start, start + CHUNK)
-        for whole, part in zip(out, _render(take(scene, rows), size), strict=True):
+        for whole, part in zip(out, _render(take(scene, rows), size, aligned), strict=True):
             whole[rows] = part
     return out
 
 
-def _render(scene, size):
+def _render(scene, size, aligned):
     """Render a few images at once."""
-    seen, landmarks = layers(scene.parameters, scene.yaw, scene.pitch, scene.smile, size)
+    seen, landmarks = layers(scene.parameters, scene.yaw, scene.pitch, scene.smile, size, aligned)
     light, ambient = light_direction(scene.azimuth, scene.elevation), scene.ambient.astype(np.float32)
     albedo, shading, mask = compose(seen, light, ambient)
     shading, mask = shading[:, None], mask[:, None]

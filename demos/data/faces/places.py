@@ -33,6 +33,7 @@ LANDMARKS = (
     "right cheek",
     "hairline",
 )
+EYES = slice(0, 4)  # among them
 MIRRORED = (3, 2, 1, 0, 7, 6, 5, 4, 8, 9, 11, 10, 13, 12, 14, 15, 16, 18, 17, 19)  # where each is in a mirror
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from .head import Head, chart, sphere
 from .paint import clothes_colour, hair_colour, over, paint, skin_colour
 from .people import Person
-from .places import landmark_places
+from .places import EYES, landmark_places
 
-CENTRE = np.array([0.0, 0.04])  # of the head in the frame
+CENTRE = np.array([0.0, 0.04])  # of the head in the frame, unless the eyes are put in its middle
 STEPS = 13  # of a ray towards the surface
 EASE = 0.7  # each goes less far than a plain ellipsoid would ask, because bumps are steeper
 GRAZING = 0.5  # a ray that meets the surface at a lower angle than this steps as if it met it at this one
@@ -49,7 +49,7 @@ def shade(normal, light, ambient):
     return ambient[:, None, None] + (1 - ambient[:, None, None]) * np.maximum(facing, 0)
 
 
-def layers(parameters, yaw, pitch, smile, size):
+def layers(parameters, yaw, pitch, smile, size, aligned):
     """Return what is seen, from back to front, and the landmarks (n, 20, 2) in the frame."""
     person = Person(*parameters.T)
     p = Person(*(field.astype(np.float32)[:, None, None] for field in person))
@@ -57,18 +57,19 @@ def layers(parameters, yaw, pitch, smile, size):
     long, width, height = person.hair_length, person.head_width, person.head_height
     mane = (0, 0.35 * long - 0.05, -0.25), (width * (0.8 + 0.38 * long), height * (0.8 + 0.35 * long), 0.45)
     head = Head(parameters, smile)
-    u, v, cover = trace(head, turn, size)
+    x, y = landmark_places(person, smile)
+    points = np.einsum("nij,njk->nki", turn, head.surface(x / width[:, None], y / height[:, None]))[..., :2]
+    place = -points[:, EYES].mean(axis=1) if aligned else np.broadcast_to(CENTRE, (len(yaw), 2))
+    u, v, cover = trace(head, turn, place, size)
     normal = np.einsum("nij,njhw->nihw", turn.astype(np.float32), np.stack(head.look_up(head.normals, u, v), 1))
     albedo = paint(p, smile.astype(np.float32)[:, None, None], u, v, np.float32(2 / size))
     seen = [
-        _ellipsoid(turn, *mane, 0.8 * hair_colour(p), size),
-        _ellipsoid(still, (0, 0.95, -0.2), (0.30, 0.75, 0.30), 0.88 * skin_colour(p), size),
-        _ellipsoid(still, (0, 1.25, -0.2), (0.85, 0.42, 0.45), clothes_colour(p), size),
+        _ellipsoid(turn, place, *mane, 0.8 * hair_colour(p), size),
+        _ellipsoid(still, place, (0, 0.95, -0.2), (0.30, 0.75, 0.30), 0.88 * skin_colour(p), size),
+        _ellipsoid(still, place, (0, 1.25, -0.2), (0.85, 0.42, 0.45), clothes_colour(p), size),
         Layer(cover, np.moveaxis(albedo, 0, 1), normal / np.linalg.norm(normal, axis=1, keepdims=True)),
     ]
-    x, y = landmark_places(person, smile)
-    points = np.einsum("nij,njk->nki", turn, head.surface(x / width[:, None], y / height[:, None]))
-    return seen, points[..., :2] + CENTRE
+    return seen, points + place[:, None]
 
 
 def compose(seen, light, ambient):
@@ -105,13 +106,13 @@ class Rays:
         return self.nearest + np.sqrt(np.maximum(radius**2 - self.distance2, 0)) / self.speed
 
 
-def trace(head, turn, size):
-    """Follow rays to the surface -> u, v on the chart and how much of the pixel the head covers, each (n, s, s).
+def trace(head, turn, place, size):
+    """Follow rays to heads at place (n, 2) -> u, v on the chart and how much of the pixel is covered, each (n, s, s).
 
     f = |q| - 1 - d(q) is positive outside. Newton's method with the slope of |q| alone; a ray that misses keeps the
     place where f was least, which colours the soft outline.
     """
-    rays = Rays(turn, head.axes, np.broadcast_to(CENTRE, (len(turn), 2)), size)
+    rays = Rays(turn, head.axes, place, size)
     z = rays.enter(1 + head.d.max(axis=(1, 2))[:, None, None])
     slowest = GRAZING * rays.speed
     u = v = np.zeros_like(z)
@@ -128,10 +129,10 @@ def trace(head, turn, size):
     return u, v, np.clip(1.25 - outside, 0, 1)
 
 
-def _ellipsoid(turn, middle, axes, colour, size):
+def _ellipsoid(turn, place, middle, axes, colour, size):
     """Return the Layer of an ellipsoid. middle, axes: three numbers or (n,) each, in the space that turn turns."""
     middle, axes = (np.stack([np.broadcast_to(c, len(turn)) for c in three], 1) for three in (middle, axes))
-    rays = Rays(turn, axes, CENTRE + np.einsum("nij,nj->ni", turn, middle)[:, :2], size)
+    rays = Rays(turn, axes, place + np.einsum("nij,nj->ni", turn, middle)[:, :2], size)
     hit = rays.start + rays.enter(1) * rays.way  # (3, n, s, s), on the unit ball
     gradient = np.einsum("nij,jnhw->nihw", rays.back, hit)
     steepness = np.maximum(np.linalg.norm(gradient, axis=1), 1e-6)

@@ -1,0 +1,76 @@
+"""Faces with what is known of them: drawn ones, or a folder's with the attributes that are listed for it.
+
+Drawn ones are cut as CelebA's photographs are: the eyes at one place, the face as large as the picture. So a mouth
+stays where it is when its head turns, and a smile changes the same pixels in all pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from . import faces, folder, load
+
+ATTRIBUTES = ("smile", "skin_tone", "hair_tone", "azimuth", "elevation", "yaw", "pitch")  # light: azimuth, elevation
+RARE = 0.02  # share of the images from which on an attribute of a folder is worth knowing
+WHOLE = 80  # side of a picture when it is drawn
+SIZE = 64  # of what is kept of it
+TOP, LEFT = 12, 8  # its first row and column
+CHUNK = 400  # pictures drawn at a time: their albedo, shading and masks need memory too
+
+
+class KnownFaces(NamedTuple):
+    """Images x (N, 3, S, S) to train on and y (M, 3, S, S) unseen; what is known of them, (N, a) and (M, a), by name.
+
+    photos and unseen_photos (.., 3, S, S), maybe none: grey ones of which nothing is known.
+    """
+
+    x: np.ndarray
+    x_known: np.ndarray
+    y: np.ndarray
+    y_known: np.ndarray
+    names: tuple[str, ...]
+    photos: np.ndarray
+    unseen_photos: np.ndarray
+
+
+def known_faces(name: str, *, train: int, test: int, seed: int, limit: int = folder.LIMIT) -> KnownFaces:
+    """Draw train and test "faces", of people of their own; "olivetti" adds its photographs, of 30 people and 10 others.
+
+    Any other name is the path of a folder, of which at most limit images are read. ValueError if there is none.
+    """
+    none = np.empty((0, 3, SIZE, SIZE), np.float32)
+    if name not in ("faces", "olivetti"):
+        return KnownFaces(*_folder(name, limit, seed), none, none)
+    parts = _drawn(train, "train", seed), _drawn(test, "test", seed)
+    photos = [none, none]
+    if name == "olivetti":
+        real = load("olivetti")
+        photos = [np.repeat(images, 3, axis=1) for images in (real.train_images, real.test_images)]
+    return KnownFaces(*parts[0], *parts[1], ATTRIBUTES, *photos)
+
+
+def _drawn(n: int, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw procedural faces -> images (n, 3, SIZE, SIZE), ATTRIBUTES (n, a)."""
+    scene = faces.draw(n, split=split, seed=seed)[1]
+    images = np.empty((n, 3, SIZE, SIZE), np.float32)
+    kept = slice(TOP, TOP + SIZE), slice(LEFT, LEFT + SIZE)
+    for start in range(0, n, CHUNK):
+        some = slice(start, start + CHUNK)
+        images[some] = faces.render(faces.take(scene, some), WHOLE, aligned=True).images[:, :, *kept]
+    person = dict(zip(faces.PARAMETERS, scene.parameters.T, strict=True))
+    return images, np.stack([(scene._asdict() | person)[name] for name in ATTRIBUTES], axis=1)
+
+
+def _folder(name: str, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read a folder -> images, attributes of the training part, then of the unseen; names of those not RARE."""
+    if not Path(name).is_dir():
+        raise ValueError(f"--data is {name!r}; it must be 'faces', 'olivetti' or a folder of images")
+    read = folder.folder(name, limit=limit, seed=seed)
+    parts = folder.split(len(read.images), seed=seed)
+    share = (read.attributes[parts[0]] > 0).mean(axis=0)
+    often = np.flatnonzero((share >= RARE) & (share <= 1 - RARE))
+    halves = [array for part in parts for array in (read.images[part], read.attributes[part][:, often])]
+    return *halves, tuple(read.attribute_names[i] for i in often)
