@@ -122,7 +122,7 @@ def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
             parts.append(_turn(gather.correlate(gi, xi, turned)))
         else:
             parts.append(gather.correlate(xi, gi, geo))
-    return np.ascontiguousarray(np.concatenate(parts), np.result_type(x, g))
+    return np.ascontiguousarray(np.concatenate(parts) if len(parts) > 1 else parts[0], np.result_type(x, g))
 
 
 def _turned(geo: Geometry) -> Geometry | None:
