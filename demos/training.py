@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad, schedules
+from minigrad.kernels.layout import chwn, nchw
 
 SECONDS_BETWEEN_SAVES = 5
 BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fmt}{postfix}]"
@@ -63,7 +64,7 @@ def train(
             for index in batches(n, batch_size, rng):
                 if decay:
                     optimizer.lr = schedule(step)
-                value = _step(loss, [Tensor.wrap(a[index]).to(device) for a in arrays], optimizer)
+                value = _step(loss, [Tensor.wrap(as_kernels_do(a[index])).to(device) for a in arrays], optimizer)
                 total += len(index) * value
                 step += 1
                 bar.set_postfix_str(f"epoch {epoch + 1}/{epochs}, loss {value:.4g}", refresh=False)
@@ -75,6 +76,11 @@ def train(
                 due = time.monotonic() + SECONDS_BETWEEN_SAVES
     model.eval()
     return history
+
+
+def as_kernels_do(x: np.ndarray) -> np.ndarray:
+    """Lay images x (N, C, H, W) out in memory as C, H, W, N, once, before every layer has to; others stay."""
+    return nchw(chwn(x)) if x.ndim == 4 else x
 
 
 def _step(loss: Callable[..., Tensor], batch: list[Tensor], optimizer: Any) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import minigrad as mg
 from demos.benchmark.shapes import Shape
 from demos.benchmark.worker import milliseconds
+from demos.training import as_kernels_do
 from minigrad import Tensor, keep_memory, nn, optim
 from minigrad.backend import to_device
 from minigrad.kernels import conv
@@ -139,7 +140,8 @@ def style_transfer() -> Callable[[], None]:
 
 
 def _images(rng: np.random.Generator, N: int, C: int, H: int) -> Tensor:
-    return Tensor.wrap(rng.random((N, C, H, H), np.float32))
+    """Draw a batch that lies in memory as the training loop lays it."""
+    return Tensor.wrap(as_kernels_do(rng.random((N, C, H, H), np.float32)))
 
 
 def _down(*channels: int, rng: np.random.Generator) -> list[nn.Module]:
