@@ -28,9 +28,8 @@ def grid_sample(x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corner
         start, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
         x00, x01, x10, x11 = _corners(x[some], start)
         values = _between(_between(x00, x01, a), _between(x10, x11, a), b)
-        out[some] = values.reshape(x.shape[1], len(out[some]), *out.shape[2:]).swapaxes(
-            0, 1
-        )  # (C, N oh ow) -> (N,C,oh,ow)
+        values = values.reshape(x.shape[1], len(out[some]), *out.shape[2:])  # (C, N oh ow) -> (C,N,oh,ow)
+        out[some] = values.swapaxes(0, 1)
 
     _in_blocks(sample, out.shape)
     return out
