@@ -150,6 +150,8 @@ relu.defvjp(x=lambda g, out, x: g * (x > 0))
 @op
 def leaky_relu(x, /, slope=0.01):
     """x where x > 0, else slope * x."""
+    if 0 < slope <= 1:  # the same, and several times as fast
+        return xp(x).maximum(x, slope * x)
     return xp(x).where(x > 0, x, slope * x)
 
 

@@ -93,10 +93,10 @@ def _window_lengths(geo: Geometry, axis: int, count_include_pad: bool) -> np.nda
 @op
 def sum_pool2d(x, /, geo):
     """Sum of each window, padded with zeros. x (N,C,H,W) -> (N,C,oh,ow)."""
-    rows = xp(x).zeros((*x.shape[:2], geo.output[0], geo.input[1]), x.dtype)
+    rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))  # in x's order in memory
     for position, pixel in _taps(geo, 0):
         rows[:, :, position] += x[:, :, pixel]
-    out = xp(x).zeros((*x.shape[:2], *geo.output), x.dtype)
+    out = xp(x).zeros_like(x, shape=(*x.shape[:2], *geo.output))
     for position, pixel in _taps(geo, 1):
         out[..., position] += rows[..., pixel]
     return out
@@ -105,10 +105,10 @@ def sum_pool2d(x, /, geo):
 @op
 def sum_unpool2d(x, /, geo):
     """Spread each number over its window, adding up: the adjoint of sum_pool2d. (N,C,oh,ow) -> (N,C,H,W)."""
-    rows = xp(x).zeros((*x.shape[:2], geo.output[0], geo.input[1]), x.dtype)
+    rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))
     for position, pixel in _taps(geo, 1):
         rows[..., pixel] += x[..., position]
-    out = xp(x).zeros((*x.shape[:2], *geo.input), x.dtype)
+    out = xp(x).zeros_like(x, shape=(*x.shape[:2], *geo.input))
     for position, pixel in _taps(geo, 0):
         out[:, :, pixel] += rows[:, :, position]
     return out
