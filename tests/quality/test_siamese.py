@@ -39,13 +39,14 @@ def test_unseen_digits_are_told_apart(on_digits, digits):
     judge(on_digits, "5-shot accuracy", "slide", accuracy)
 
 
-# Of seven digits the contrastive loss learns less that holds for others. Its hinge lets go of pairs once they are
-# apart, where the loss of the slide keeps all of them arranged: it has bars of its own, above the pixels' and PCA's.
+# Of seven digits the contrastive loss learns less that holds for others: its hinge lets go of pairs once they are
+# apart, where the loss of the slide keeps all of them arranged.
+@pytest.mark.xfail(reason="AUC .763 and 5-shot .807 at three seeds, above pixels and PCA; the slide's meets both")
 def test_unseen_digits_are_told_apart_by_the_contrastive_loss_too(on_digits, digits):
     if digits != "mnist":
         pytest.skip("judged on MNIST, which is not at hand in MINIGRAD_DATA")
-    judge(on_digits, "pair AUC", "contrastive", 0.74)
-    judge(on_digits, "5-shot accuracy", "contrastive", 0.79)
+    judge(on_digits, "pair AUC", "contrastive", 0.80)
+    judge(on_digits, "5-shot accuracy", "contrastive", 0.82)
 
 
 @pytest.mark.parametrize("loss", siamese.LOSSES)
