@@ -19,9 +19,10 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     m, n = x.shape[-2], y.shape[-1]
     out = np.empty((*x.shape[:-1], n), np.result_type(x, y))
     work = x.size * n
-    if stacks or m >= n:
-        other = (lambda start, stop: y[start:stop]) if stacks else (lambda start, stop: y)
-        parallel(lambda start, stop: np.matmul(x[start:stop], other(start, stop), out=out[start:stop]), len(x), work)
+    if stacks:
+        parallel(lambda start, stop: np.matmul(x[start:stop], y[start:stop], out=out[start:stop]), len(x), work)
+    elif m >= n:
+        parallel(lambda start, stop: np.matmul(x[start:stop], y, out=out[start:stop]), m, work)
     else:
         parallel(lambda start, stop: np.matmul(x, y[:, start:stop], out=out[:, start:stop]), n, work)
     return out

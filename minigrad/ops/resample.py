@@ -173,7 +173,7 @@ def upsample(x, scale_factor=2, mode="nearest", align_corners=False):
     if mode == "bilinear" and x.dtype.kind != "f":
         raise TypeError(f"upsample: x is {x.dtype}, whose fractions would be lost; give floating-point numbers")
     H, W = x.shape[2:]
-    factors: Sequence = (scale_factor, scale_factor) if not isinstance(scale_factor, Sequence) else scale_factor
+    factors: Sequence = (scale_factor,) * 2 if isinstance(scale_factor, int | float | np.number) else scale_factor
     if mode == "nearest":
         if align_corners:
             raise ValueError("upsample: align_corners is for mode 'bilinear'; 'nearest' has no lines to align")

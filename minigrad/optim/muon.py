@@ -58,7 +58,7 @@ def orthogonal(u: Array) -> Array:
         return orthogonal(u.T).T
     a, b, c = ITERATION
     matmul = kernels.matmul if xp(u) is np else xp(u).matmul
-    out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)  # no singular value is above 1
+    out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)  # none is above 1; linalg.norm would wake BLAS
     for _ in range(5):
         square = matmul(out, out.T)
         out = a * out + matmul(b * square + c * matmul(square, square), out)
