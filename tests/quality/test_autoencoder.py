@@ -11,7 +11,7 @@ pytestmark = pytest.mark.quality
 SHORT = {"dense": None, "conv": 12}  # epochs: a convolutional network passes the bar long before the demo's 40
 
 
-@pytest.fixture(scope="module", params=SHORT)
+@pytest.fixture(scope="module", params=["dense", pytest.param("conv", marks=pytest.mark.long)])
 def model(request):
     return request.param
 

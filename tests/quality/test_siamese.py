@@ -6,7 +6,7 @@ import pytest
 
 from demos import siamese
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.long]
 
 
 def judge(runs, measure, loss, bar):
