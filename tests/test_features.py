@@ -1,6 +1,7 @@
 """Networks that pictures are compared by, where their weights come from, and the pictures."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,7 @@ def test_a_download_of_another_digest_leaves_nothing(cache):
 
 
 def test_published_weights_are_read_from_the_file_that_was_downloaded(cache, monkeypatch, squeezenet):
-    source = weights.SOURCES["squeezenet"]._replace(published=f"squeezenet-{DIGEST[:8]}.pth")
+    source = weights.SOURCES["squeezenet"]._replace(published="squeezenet.pth", sha256=DIGEST)
     monkeypatch.setitem(weights.SOURCES, "squeezenet", source)
     read = []
     monkeypatch.setattr(weights.mg, "load_pth", lambda path: read.append(path) or squeezenet.state_dict())
@@ -163,6 +164,12 @@ def test_published_weights_are_read_from_the_file_that_was_downloaded(cache, mon
     np.testing.assert_array_equal(
         features.state_dict()["features.0.weight"], squeezenet.state_dict()["features.0.weight"]
     )
+
+
+@pytest.mark.parametrize("source", weights.SOURCES.values())
+def test_published_weights_are_pinned_by_all_64_digits_which_begin_as_their_name_says(source):
+    assert re.fullmatch("[0-9a-f]{64}", source.sha256)
+    assert source.published.endswith(f"-{source.sha256[:8]}.pth")
 
 
 def test_the_users_folder_is_searched_first_and_nothing_requires_a_gradient(cache, tmp_path, monkeypatch, squeezenet):

@@ -21,17 +21,23 @@ class Source(NamedTuple):
 
     network: type[Features]
     published: str
+    sha256: str  # of the published file; its first digits stand in torchvision's name for it
     converted: str
-
-    @property
-    def digest(self) -> str:
-        """The first hexadecimal digits of the published file's SHA-256, which torchvision puts into its name."""
-        return self.published.removesuffix(".pth").rpartition("-")[2]
 
 
 SOURCES = {
-    "squeezenet": Source(SqueezeNet, "squeezenet1_1-b8a52dc0.pth", "squeezenet1_1_features.safetensors"),
-    "vgg19": Source(VGG19, "vgg19-dcbb9e9d.pth", "vgg19_features.safetensors"),
+    "squeezenet": Source(
+        SqueezeNet,
+        "squeezenet1_1-b8a52dc0.pth",
+        "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        "squeezenet1_1_features.safetensors",
+    ),
+    "vgg19": Source(
+        VGG19,
+        "vgg19-dcbb9e9d.pth",
+        "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        "vgg19_features.safetensors",
+    ),
 }
 NAMES = (*SOURCES, "random")
 
@@ -55,7 +61,7 @@ def load_features(name: str, path: str | Path | None = None) -> Features:
         features = source.network(rng=rng)
         file = Path(path) if path is not None else find_weights(name)
         if file is None:
-            file = fetch(source.published, [ADDRESS + source.published], source.digest)
+            file = fetch(source.published, [ADDRESS + source.published], source.sha256)
         _load(features, file)
     for p in features.parameters():
         p.requires_grad = False
@@ -72,7 +78,7 @@ def find_weights(name: str) -> Path | None:
     if converted is not None:
         return converted
     published = find(source.published)
-    return published and fetch(source.published, [], source.digest)
+    return published and fetch(source.published, [], source.sha256)
 
 
 def _load(features: Features, file: Path) -> None:
