@@ -28,7 +28,8 @@ def test_the_reading_order_leaves_no_file_out():
     assert sorted(name for name in names if f"`{name}`" not in README) == []
 
 
-def test_the_continuous_integration_runs_the_commands_of_the_readme():
+def test_the_continuous_integration_runs_the_commands_of_the_readme_and_of_the_slow_one_the_short_part():
     ci = (ROOT / ".ci" / "run").read_text()
-    for command in (".venv/bin/python -m pytest\n", ".venv/bin/python -m pytest -m quality\n"):
-        assert command in ci and command in README
+    assert ".venv/bin/python -m pytest\n" in ci and ".venv/bin/python -m pytest\n" in README
+    assert '.venv/bin/python -m pytest -m "quality and not long"\n' in ci
+    assert ".venv/bin/python -m pytest -m quality\n" in README
