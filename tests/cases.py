@@ -49,6 +49,10 @@ def positive(*shape):
     return lambda rng: rng.uniform(0.5, 1.5, size=shape)
 
 
+def probability(*shape):
+    return lambda rng: rng.uniform(0.1, 0.9, size=shape)
+
+
 def real(*shape):
     return lambda rng: rng.uniform(0.5, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
 
@@ -289,11 +293,26 @@ case("logistic_loss", mg.logistic_loss, real(2, 3), positive(3))
 case("logistic_loss", mg.logistic_loss, [-8.0, 0.0, 8.0], np.int8([0, 1, 0]))
 
 case("cross_entropy", mg.cross_entropy, real(3, 4), [3, 0, 3])
-case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, "none"), real(2, 3, 2), [[0, 2], [1, 1]])
-case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, "sum", ignore_index=0), real(3, 2), [0, 1, 0])
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, reduction="none"), real(2, 3, 2), [[0, 2], [1, 1]])
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, reduction="sum", ignore_index=0), real(3, 2), [0, 1, 0])
 case("cross_entropy", mg.cross_entropy, real(3, 2), [-100, 1, 0])
 case("nll_loss", mg.nll_loss, real(3, 4), [3, 0, 3])
-case("nll_loss", lambda x, t: mg.nll_loss(x, t, "none", 1), real(2, 3, 2), [[0, 2], [1, 1]])
+case("nll_loss", lambda x, t: mg.nll_loss(x, t, reduction="none", ignore_index=1), real(2, 3, 2), [[0, 2], [1, 1]])
+
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, weight=[0.5, 2.0, 1.0]), real(2, 3, 2), [[0, 2], [-100, 1]])
+case("cross_entropy", lambda x, t: mg.cross_entropy(x, t, label_smoothing=0.3), real(3, 2), [1, -100, 0])
+case("cross_entropy", mg.cross_entropy, real(4), 2)
+case("bernoulli_loss", mg.bernoulli_loss, probability(2, 3), positive(3))
+case("bernoulli_loss", mg.bernoulli_loss, probability(3), np.int8([0, 1, 0]))
+case("binary_cross_entropy", mg.binary_cross_entropy, probability(2, 3), positive(2, 3))
+case("smooth_l1_loss", lambda x, t: mg.smooth_l1_loss(x, t, beta=0.6), [[-1.0, 0.5, 2.0]], [[-0.9, 0.0, -2.0]])
+
+for y in (real(2, 3), lambda rng: rng.normal(size=(2, 3))):
+    case("cosine_similarity", mg.cosine_similarity, real(2, 3), y)
+case("cosine_similarity", lambda x, y: mg.cosine_similarity(x, y, axis=0), real(3, 2), real(3, 2))
+case("cosine_embedding_loss", lambda x, y: mg.cosine_embedding_loss(x, y, [1, -1], -0.9), real(2, 3), real(2, 3))
+case("triplet_margin_loss", lambda a, p, n: mg.triplet_margin_loss(a, p, n, 9.0), *[real(2, 3)] * 3)
+case("triplet_margin_loss", lambda a, p, n: mg.triplet_margin_loss(a, p, n, 9.0, p=1), *[real(2, 3)] * 3)
 
 case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3))
 case("gaussian_kl", mg.gaussian_kl, real(2, 3), real(2, 3), real(3), real(3))

@@ -410,8 +410,8 @@ def test_cross_entropy_counts_only_targets_that_are_not_ignored(x, data):
     losses = np.zeros(t.shape)
     for i, k in zip(*np.nonzero(t != ignored)):
         losses[i, k] = -log_p[i, t[i, k], k]
-    equal(mg.cross_entropy(tensor(x), t, "none", ignored), losses)
-    equal(mg.nll_loss(tensor(log_p), mg.Tensor(t), "sum", ignored), losses.sum())
+    equal(mg.cross_entropy(tensor(x), t, reduction="none", ignore_index=ignored), losses)
+    equal(mg.nll_loss(tensor(log_p), mg.Tensor(t), reduction="sum", ignore_index=ignored), losses.sum())
     assume((t != ignored).any())
     equal(mg.cross_entropy(tensor(x), t, ignore_index=ignored), losses.sum() / (t != ignored).sum())
 
@@ -672,7 +672,7 @@ ERRORS = [
     ("l1_loss", lambda: mg.l1_loss(M, V), ValueError, "l1_loss: shapes"),
     ("huber_loss", lambda: mg.huber_loss(M, M, delta=0), ValueError, "huber_loss: delta is 0; it must be positive"),
     ("reduction", lambda: mg.mse_loss(M, M, "avg"), ValueError, "mse_loss: reduction 'avg' is none of"),
-    ("nll reduction", lambda: mg.nll_loss(M, [0, 1], "avg"), ValueError, "nll_loss: reduction 'avg' is none of"),
+    ("nll reduction", lambda: mg.nll_loss(M, [0, 1], reduction="a"), ValueError, "nll_loss: reduction 'a' is none of"),
     ("cross_entropy class", lambda: mg.cross_entropy(M, [0, 3]), ValueError, "classes from 0 to 3; x has 0 to 2"),
     ("cross_entropy dtype", lambda: mg.cross_entropy(M, [0.0, 1.0]), ValueError, "target is float64"),
     ("cross_entropy shape", lambda: mg.cross_entropy(M, [0, 1, 2]), ValueError, r"integers of shape \(2,\) are needed"),

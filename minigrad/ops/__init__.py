@@ -14,6 +14,7 @@ from .conv import (
     im2col,
     unfold,
 )
+from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
 from .elementwise import (
     abs,
     clip,
@@ -38,6 +39,8 @@ from .elementwise import (
     tanh,
 )
 from .losses import (
+    bernoulli_loss,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
     gaussian_kl,
@@ -47,6 +50,7 @@ from .losses import (
     logistic_loss,
     mse_loss,
     nll_loss,
+    smooth_l1_loss,
     total_variation,
 )
 from .matmul import contract, einsum, linear, matmul, outer, row_products, tensordot

@@ -12,7 +12,7 @@ import numpy as np
 from ..backend import xp
 from ..op import op, unbroadcast
 from ..tensor import Tensor
-from .arithmetic import where
+from .arithmetic import maximum, where
 from .elementwise import abs, exp, sigmoid, square
 from .matmul import row_products
 from .reduce import log_softmax, sum
@@ -21,24 +21,31 @@ from .shape import gather, reshape
 
 def mse_loss(x, target, reduction="mean"):
     """Squared difference (x - target)**2; shapes equal."""
-    _check_shapes("mse_loss", x, target)
+    x, target = _alike("mse_loss", x, target)
     return _reduce("mse_loss", square(x - target), reduction)
 
 
 def l1_loss(x, target, reduction="mean"):
     """Absolute difference |x - target|; shapes equal."""
-    _check_shapes("l1_loss", x, target)
+    x, target = _alike("l1_loss", x, target)
     return _reduce("l1_loss", abs(x - target), reduction)
 
 
 def huber_loss(x, target, reduction="mean", delta=1.0):
     """d**2 / 2 for a difference |d| <= delta, delta (|d| - delta / 2) beyond; shapes equal. Huber 1964."""
-    _check_shapes("huber_loss", x, target)
+    x, target = _alike("huber_loss", x, target)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is {delta}; it must be positive")
     d = x - target
     loss = where(abs(d).detach() <= delta, square(d) * 0.5, (abs(d) - 0.5 * delta) * delta)
     return _reduce("huber_loss", loss, reduction)
+
+
+def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
+    """d**2 / (2 beta) for a difference |d| < beta, |d| - beta / 2 beyond: huber_loss / beta. Girshick 2015."""
+    if not beta > 0:
+        raise ValueError(f"smooth_l1_loss: beta is {beta}; it must be positive; beta -> 0 is l1_loss")
+    return huber_loss(x, target, reduction, delta=beta) * (1.0 / beta)
 
 
 @op
@@ -55,40 +62,116 @@ logistic_loss.defvjp(
 
 def binary_cross_entropy_with_logits(x, target, reduction="mean"):
     """Cross entropy of a Bernoulli variable of probability sigmoid(x) and targets in [0, 1]; shapes equal. In nats."""
-    _check_shapes("binary_cross_entropy_with_logits", x, target)
+    x, target = _alike("binary_cross_entropy_with_logits", x, target)
     return _reduce("binary_cross_entropy_with_logits", logistic_loss(x, target), reduction)
 
 
-def cross_entropy(x, target, reduction="mean", ignore_index=-100):
+@op
+def bernoulli_loss(x, target, /):
+    """-t log p - (1 - t) log(1 - p) for probabilities p = x in [0, 1]; each logarithm is held at -100 or above."""
+    with np.errstate(divide="ignore"):  # log 0 = -inf, which the limit turns into -100
+        log_p = xp(x).maximum(xp(x).log(x), -100.0)
+        log_q = xp(x).maximum(xp(x).log1p(-x), -100.0)
+    return -(target * log_p + (log_q - target * log_q))  # 1.0 - target would make float64 of integers
+
+
+bernoulli_loss.defvjp(
+    # -t / p + (1 - t) / (1 - p) = (p - t) / (p (1 - p)), kept finite where p is 0 or 1
+    x=lambda g, out, x, target: unbroadcast(g * (x - target) / maximum(x * (1.0 - x), 1e-12), x),
+    # log(1 - p) - log p, by the loss itself at t = 1 and t = 0
+    target=lambda g, out, x, target: unbroadcast(g * (bernoulli_loss(x, 1.0) - bernoulli_loss(x, 0.0)), target),
+)
+
+
+def binary_cross_entropy(x, target, reduction="mean"):
+    """Cross entropy of a Bernoulli variable of probability x and targets, both in [0, 1]; shapes equal. In nats.
+
+    Of scores, binary_cross_entropy_with_logits is more accurate. ValueError for an x outside [0, 1].
+    """
+    x, target = _alike("binary_cross_entropy", x, target)
+    if x.size and not bool(((x.data >= 0) & (x.data <= 1)).all()):
+        raise ValueError(
+            f"binary_cross_entropy: x lies in [{x.data.min()}, {x.data.max()}]; probabilities lie in [0, 1]."
+            " For scores there is binary_cross_entropy_with_logits"
+        )
+    return _reduce("binary_cross_entropy", bernoulli_loss(x, target), reduction)
+
+
+def cross_entropy(x, target, *, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """-log softmax(x)[target], in nats. x (N,C,..) scores, target (N,..) integer classes in [0, C).
 
-    Targets equal to ignore_index count neither in the loss nor in its mean.
+    One example alone may come as x (C) and a single class. Targets equal to ignore_index count neither in the loss nor
+    in its mean. weight (C), constant: how much an example of each class counts, in the loss and in its mean.
+    label_smoothing in [0, 1]: the share of the target that is spread evenly over all classes (Szegedy et al. 2016).
     """
-    return nll_loss(log_softmax(x, axis=1), target, reduction, ignore_index)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; it must lie in [0, 1]")
+    x, classes = _classified("cross_entropy", x, target, ignore_index)
+    log_p = log_softmax(x, axis=_class_axis(x))
+    return _class_loss("cross_entropy", log_p, classes, weight, ignore_index, reduction, label_smoothing)
 
 
-def nll_loss(x, target, reduction="mean", ignore_index=-100):
+def nll_loss(x, target, *, weight=None, ignore_index=-100, reduction="mean"):
     """-x[target] for log-probabilities x (N,C,..) and integer classes target (N,..); see cross_entropy."""
+    x, classes = _classified("nll_loss", x, target, ignore_index)
+    return _class_loss("nll_loss", x, classes, weight, ignore_index, reduction, 0.0)
+
+
+def _class_axis(x):
+    """(N,C,..) has its classes along axis 1, a single example (C) along axis 0."""
+    return min(1, x.ndim - 1)
+
+
+def _classified(name, x, target, ignore_index):
+    """Return x as a Tensor and the classes as an array, after a check that they fit each other."""
     x = x if isinstance(x, Tensor) else Tensor(x)
+    if x.ndim == 0:
+        raise ValueError(f"{name}: x is a single number; scores of shape (N,C,..) or (C) are needed")
     classes = target.data if isinstance(target, Tensor) else xp(x.data).asarray(target)
-    if classes.dtype.kind not in "iu" or classes.shape != x.shape[:1] + x.shape[2:]:
+    axis = _class_axis(x)
+    wanted = x.shape[:axis] + x.shape[axis + 1 :]
+    if classes.dtype.kind not in "iu" or classes.shape != wanted:
         raise ValueError(
-            f"nll_loss: target is {classes.dtype} of shape {classes.shape}; for x of shape {x.shape}"
-            f" integers of shape {x.shape[:1] + x.shape[2:]} are needed"
+            f"{name}: target is {classes.dtype} of shape {classes.shape}; for x of shape {x.shape}"
+            f" integers of shape {wanted} are needed"
         )
-    counted = classes != ignore_index
-    C = x.shape[1]
-    given = classes[counted]
+    C = x.shape[axis]
+    given = classes[classes != ignore_index]
     if bool(((given < 0) | (given >= C)).any()):
-        raise ValueError(f"nll_loss: classes from {given.min()} to {given.max()}; x has 0 to {C - 1}")
-    picked = gather(x, (classes * counted)[:, None], axis=1).reshape(classes.shape)  # ignored ones pick class 0 ...
-    loss = where(counted, -picked, 0.0)  # ... and are dropped: a product with 0 would let an infinity through
-    if reduction == "mean":
-        n = int(counted.sum())
-        if n == 0:
-            raise ValueError("nll_loss: every target is ignored, so there is no mean; use reduction='sum'")
-        return sum(loss) * (1.0 / n)
-    return _reduce("nll_loss", loss, reduction)
+        raise ValueError(f"{name}: classes from {given.min()} to {given.max()}; x has 0 to {C - 1}")
+    return x, classes
+
+
+def _class_loss(name, log_p, classes, weight, ignore_index, reduction, smoothing):
+    """Pick, weigh and reduce: what cross_entropy and nll_loss share."""
+    axis = _class_axis(log_p)
+    C = log_p.shape[axis]
+    weight = xp(log_p.data).ones(C, log_p.dtype) if weight is None else _class_weights(name, weight, log_p)
+
+    counted = classes != ignore_index
+    safe = classes * counted  # ignored ones pick class 0 ...
+    share = weight[safe]
+    picked = gather(log_p, xp(safe).expand_dims(safe, axis), axis).reshape(classes.shape)
+    loss = -picked * share
+    if smoothing:
+        spread = sum(log_p * weight.reshape(C, *[1] * (log_p.ndim - axis - 1)), axis) * (1.0 / C)
+        loss = loss * (1.0 - smoothing) - spread * smoothing
+    loss = where(counted, loss, 0.0)  # ... and are dropped: a product with 0 would let an infinity through
+
+    if reduction != "mean":
+        return _reduce(name, loss, reduction)
+    total = float((share * counted).sum())
+    if total == 0:
+        raise ValueError(f"{name}: every target is ignored or weighs 0, so there is no mean; use reduction='sum'")
+    return sum(loss) / total
+
+
+def _class_weights(name, weight, log_p):
+    weight = xp(log_p.data).asarray(weight.data if isinstance(weight, Tensor) else weight, log_p.dtype)
+    C = log_p.shape[_class_axis(log_p)]
+    if weight.shape != (C,):
+        raise ValueError(f"{name}: weight has shape {weight.shape}; want ({C},), one number a class")
+    return weight
 
 
 def gaussian_kl(mean, log_variance, prior_mean=0.0, prior_log_variance=0.0, reduction="mean"):
@@ -97,7 +180,7 @@ def gaussian_kl(mean, log_variance, prior_mean=0.0, prior_log_variance=0.0, redu
     1/2 (lp - l + (e**l + (m - mp)**2) / e**lp - 1); for the standard normal prior
     -1/2 (1 + l - m**2 - e**l). Kingma & Welling 2014, arXiv 1312.6114, appendix B.
     """
-    _check_shapes("gaussian_kl", mean, log_variance)
+    mean, log_variance = _alike("gaussian_kl", mean, log_variance)
     ratio = exp(log_variance - prior_log_variance)
     number = isinstance(prior_log_variance, float | int)
     precision = math.exp(-prior_log_variance) if number else exp(-prior_log_variance)
@@ -125,11 +208,12 @@ def gram_matrix(x):
     return row_products(reshape(x, (N, C, H * W))) * (1.0 / (C * H * W))
 
 
-def _check_shapes(name, x, target):
-    """Refuse to broadcast: (N,1) against (N) would quietly compare everything with everything."""
-    shapes = [np.shape(t.data if isinstance(t, Tensor) else t) for t in (x, target)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"{name}: shapes {shapes[0]} and {shapes[1]}; they must be equal")
+def _alike(name, x, target):
+    """Return both as Tensors. They may not broadcast: (N,1) against (N) would compare everything with everything."""
+    x, target = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, target))
+    if x.shape != target.shape:
+        raise ValueError(f"{name}: shapes {x.shape} and {target.shape}; they must be equal")
+    return x, target
 
 
 def _reduce(name, loss, reduction):
