@@ -133,3 +133,17 @@ def test_an_op_without_rules_says_so_when_its_gradient_is_asked_for(registry):
     assert planted(np.ones(2)).numpy().tolist() == [2, 2]
     with pytest.raises(TypeError, match=r"planted: .* give it planted.defvjp"):
         planted(mg.Tensor([1.0], requires_grad=True))
+
+
+def test_an_op_is_recorded_only_if_the_input_that_is_tracked_has_a_rule(registry):
+    @mg.op
+    def times_sign(x, y, /):
+        return x * np.sign(y)
+
+    times_sign.defvjp(x=lambda g, out, x, y: g * mg.sign(y), y=None)
+    for x, y, recorded in ((False, False, False), (False, True, False), (True, False, True), (True, True, True)):
+        a, b = mg.Tensor([2.0, 3.0], requires_grad=x), mg.Tensor([-1.0, 1.0], requires_grad=y)
+        out = times_sign(a, b)
+        assert out.requires_grad == recorded
+        if recorded:
+            assert mg.grad(out, a, np.ones(2)).data.tolist() == [-1, 1]

@@ -610,6 +610,17 @@ def test_detect_anomaly_lets_good_numbers_and_integers_pass_and_ends():
         assert mg.log(mg.Tensor(0.0)).item() == -np.inf
 
 
+def test_detect_anomaly_within_detect_anomaly_ends_with_the_outer_one():
+    zero = mg.Tensor(0.0)
+    with np.errstate(divide="ignore"):
+        with mg.detect_anomaly():
+            with mg.detect_anomaly(), pytest.raises(FloatingPointError, match="log made"):
+                mg.log(zero)
+            with pytest.raises(FloatingPointError, match="log made"):
+                mg.log(zero)
+        assert mg.log(zero).item() == -np.inf
+
+
 # ---- what is refused, and what is not --------------------------------------------------------------------------------
 
 

@@ -21,8 +21,9 @@ from .layout import chwn, groups, nchw
 
 def im2col(x: np.ndarray, geo: Geometry) -> np.ndarray:
     """Lay the window under each kernel position out as a column: (N,C,H,W) -> (N, C kh kw, oh ow)."""
-    taps = _taps(_padded(x, geo), geo)  # (C,kh,kw,oh,ow,N)
-    return np.ascontiguousarray(np.moveaxis(taps, -1, 0)).reshape(len(x), -1, taps.shape[3] * taps.shape[4])
+    taps = _taps(_padded(x, geo), geo)
+    C, kh, kw, oh, ow, N = taps.shape
+    return np.ascontiguousarray(np.moveaxis(taps, -1, 0)).reshape(N, C * kh * kw, oh * ow)
 
 
 def col2im(columns: np.ndarray, geo: Geometry) -> np.ndarray:
@@ -31,7 +32,7 @@ def col2im(columns: np.ndarray, geo: Geometry) -> np.ndarray:
     (top, bottom), (left, right) = geo.padding
     H, W = geo.input
     N = len(columns)
-    columns = columns.reshape(N, -1, kh, kw, oh, ow)
+    columns = columns.reshape(N, columns.shape[1] // (kh * kw), kh, kw, oh, ow)
     out = np.zeros((N, columns.shape[1], H + top + bottom, W + left + right), columns.dtype)
     for i in range(kh):
         for j in range(kw):
@@ -43,22 +44,24 @@ def col2im(columns: np.ndarray, geo: Geometry) -> np.ndarray:
 def conv2d_plain(x: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:
     """Slide w over x: y[n,o,p,q] = sum over c,i,j of w[o,c,i,j] x[n,c, p s + i d - pad, q s + j d - pad]."""
     N, O, G = len(x), len(w), geo.groups
-    columns = im2col(x, geo).reshape(N, G, -1, geo.output[0] * geo.output[1])
+    columns = im2col(x, geo).reshape(N, G, w[0].size, geo.output[0] * geo.output[1])
     return (w.reshape(G, O // G, -1) @ columns).reshape(N, O, *geo.output)
 
 
 def conv_transpose2d_plain(g: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:
     """Spread each number of g over the window it came from, weighted by w: the adjoint of conv2d in x."""
     N, O, G = len(g), len(w), geo.groups
-    columns = w.reshape(G, O // G, -1).swapaxes(1, 2) @ g.reshape(N, G, O // G, -1)
-    return col2im(columns.reshape(N, -1, g.shape[2] * g.shape[3]), geo)
+    positions = g.shape[2] * g.shape[3]
+    columns = w.reshape(G, O // G, -1).swapaxes(1, 2) @ g.reshape(N, G, O // G, positions)
+    return col2im(columns.reshape(N, G * w[0].size, positions), geo)
 
 
 def conv2d_weight_plain(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     """Correlate x with g: the adjoint of conv2d in w."""
     N, O, G = len(x), g.shape[1], geo.groups
-    columns = im2col(x, geo).reshape(N, G, -1, g.shape[2] * g.shape[3])
-    per_example = g.reshape(N, G, O // G, -1) @ columns.swapaxes(2, 3)
+    columns, positions = im2col(x, geo), g.shape[2] * g.shape[3]
+    columns = columns.reshape(N, G, columns.shape[1] // G, positions)
+    per_example = g.reshape(N, G, O // G, positions) @ columns.swapaxes(2, 3)
     return per_example.sum(axis=0).reshape(O, -1, *geo.kernel)
 
 
