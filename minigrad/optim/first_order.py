@@ -20,7 +20,7 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, parameters: Parameters, lr: float, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0
+        self, parameters: Parameters, lr: float, momentum: float = 0, *, weight_decay: float = 0, nesterov: bool = False
     ):
         self.momentum = self._number("momentum", momentum, below=1)
         self.nesterov = nesterov
@@ -28,12 +28,12 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs momentum, which is 0; try momentum=0.9")
         super().__init__(parameters, lr, weight_decay, ["v"] if momentum else [])
 
-    def update(self, t, x, g, v=None):
+    def update(self, t, lr, x, g, v=None):
         if v is not None:
             v *= self.momentum
             v += g
             g = g + self.momentum * v if self.nesterov else v
-        x -= self.lr * g
+        x -= lr * g
 
 
 class RMSprop(Optimizer):
@@ -52,14 +52,14 @@ class RMSprop(Optimizer):
         self.momentum = self._number("momentum", momentum, below=1)
         super().__init__(parameters, lr, weight_decay, ["s", "v"] if momentum else ["s"])
 
-    def update(self, t, x, g, s, v=None):
+    def update(self, t, lr, x, g, s, v=None):
         s += (1 - self.alpha) * (g * g - s)
         d = g / (xp(s).sqrt(s) + self.eps)
         if v is not None:
             v *= self.momentum
             v += d
             d = v
-        x -= self.lr * d
+        x -= lr * d
 
 
 class Adam(Optimizer):
@@ -79,7 +79,7 @@ class Adam(Optimizer):
         self.eps = self._number("eps", eps, zero=False)
         super().__init__(parameters, lr, weight_decay, ["m", "s"])
 
-    def update(self, t, x, g, m, s):
+    def update(self, t, lr, x, g, m, s):
         b1, b2 = self.betas
         m += (1 - b1) * (g - m)
         s += (1 - b2) * (g * g - s)
@@ -88,7 +88,7 @@ class Adam(Optimizer):
         d = xp(s).sqrt(s)
         d += self.eps * root
         xp(s).divide(m, d, out=d)
-        d *= self.lr * root / (1 - b1**t)
+        d *= lr * root / (1 - b1**t)
         x -= d
 
 
@@ -104,6 +104,6 @@ class AdamW(Adam):
     ):  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def decay(self, x, g):
-        x *= 1 - self.lr * self.weight_decay
+    def decay(self, weight_decay, lr, x, g):
+        x *= 1 - lr * weight_decay
         return g

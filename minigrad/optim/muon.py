@@ -39,14 +39,14 @@ class Muon(Adam):
     def pieces(self, x: Array, *others: Array) -> Iterator[tuple[Array, ...]]:
         return chunks(x, *others) if x.ndim < 2 else iter([(x, *others)])
 
-    def update(self, t, x, g, m, s):
+    def update(self, t, lr, x, g, m, s):
         if x.ndim < 2:
-            super().update(t, x, g, m, s)
+            super().update(t, lr, x, g, m, s)
             return
         m *= self.momentum
         m += g
         u = (g + self.momentum * m).reshape(len(x), -1)
-        x -= self.lr * SIZE * math.sqrt(max(u.shape)) * orthogonal(u).reshape(x.shape)
+        x -= lr * SIZE * math.sqrt(max(u.shape)) * orthogonal(u).reshape(x.shape)
 
 
 def orthogonal(u: Array) -> Array:

@@ -13,23 +13,36 @@ from ..backend import Array, device_of, to_device, xp
 from ..tensor import Tensor
 
 CHUNK = 2**14
-Parameters = Iterable[Tensor]  # leaves that require gradients, each once; else TypeError or ValueError
+# leaves that require gradients, each once; or groups of them, {"params": leaves, "lr": .., "weight_decay": ..}
+Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 class Optimizer:
     """What the first-order optimizers share: the parameters, their state, and the walk over them.
 
-    A subclass names its state (for each name, zeros like each parameter) and defines update(t, x, g, *state), which
+    A subclass names its state (for each name, zeros like each parameter) and defines update(t, lr, x, g, *state), which
     changes x and the state in place: t counts the parameter's steps from 1, the others are arrays of one shape.
     lr > 0 and weight_decay >= 0, else ValueError.
+
+    Parameters may come in groups, as [{"params": encoder.parameters(), "lr": 1e-4}, {"params": head.parameters()}]: a
+    group's lr and weight_decay take the place of the optimizer's. A schedule that sets .lr moves all groups alike.
     """
 
     update: Callable[..., None]
 
     def __init__(self, parameters: Parameters, lr: float, weight_decay: float, state: list[str]):
-        self.parameters = check_parameters(type(self).__name__, parameters)
         self.lr = self._number("lr", lr, zero=False)
         self.weight_decay = self._number("weight_decay", weight_decay)
+        flat: list[Tensor] = []
+        self.lr_factors: list[float] = []  # of each parameter: its group's lr in units of self.lr
+        self.weight_decays: list[float] = []
+        for group in _groups(type(self).__name__, parameters):
+            xs = list(group["params"])
+            flat += xs
+            self.lr_factors += [self._number("lr of a group", group.get("lr", self.lr)) / self.lr] * len(xs)
+            decay = self._number("weight_decay of a group", group.get("weight_decay", self.weight_decay))
+            self.weight_decays += [decay] * len(xs)
+        self.parameters = check_parameters(type(self).__name__, flat)
         self.state_names = state
         self.state: dict[str, Array] = {"steps": np.zeros(len(self.parameters), np.int64)}
         for name in state:
@@ -46,19 +59,20 @@ class Optimizer:
             self._check_alike(i, x, g)
         for i, x, g in ready:
             self.state["steps"][i] += 1
+            t, lr, weight_decay = self.state["steps"][i].item(), self.lr * self.lr_factors[i], self.weight_decays[i]
             for x_chunk, g_chunk, *state in self.pieces(x, g, *self._state_of(i)):
-                if self.weight_decay:
-                    g_chunk = self.decay(x_chunk, g_chunk)
-                self.update(self.state["steps"][i].item(), x_chunk, g_chunk, *state)
+                if weight_decay:
+                    g_chunk = self.decay(weight_decay, lr, x_chunk, g_chunk)
+                self.update(t, lr, x_chunk, g_chunk, *state)
             self.parameters[i].mark_changed()
 
     def pieces(self, x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
         """Cut a parameter, its gradient and state into what update sees at a time."""
         return chunks(x, g, *state)
 
-    def decay(self, x: Array, g: Array) -> Array:
+    def decay(self, weight_decay: float, lr: float, x: Array, g: Array) -> Array:
         """Return the gradient with that of the penalty weight_decay / 2 |x|^2 added."""
-        return g + self.weight_decay * x
+        return g + weight_decay * x
 
     def zero_grad(self) -> None:
         """Forget the gradients: backward() adds to those it finds."""
@@ -117,11 +131,27 @@ def _kind(a: Array | None) -> str:
     return "missing" if a is None else f"{a.dtype} {a.shape}"
 
 
+def _groups(who: str, parameters: Parameters) -> list[dict[str, Any]]:
+    """Return the parameters as groups: dicts as they are, after a check of their keys, or all Tensors in one."""
+    if isinstance(parameters, Tensor):
+        raise TypeError(f"{who}: got one Tensor; give a list, as [x]")
+    items: list[Any] = list(parameters)
+    if not any(isinstance(item, dict) for item in items):
+        return [{"params": items}]
+    for i, group in enumerate(items):
+        if not isinstance(group, dict) or not {"params"} <= group.keys() <= {"params", "lr", "weight_decay"}:
+            got = sorted(group) if isinstance(group, dict) else f"a {type(group).__name__}"
+            raise ValueError(
+                f"{who}: group {i} is {got}; it must be a dict of 'params' and, if wanted, 'lr', 'weight_decay'"
+            )
+    return items
+
+
 def check_parameters(who: str, parameters: Parameters) -> list[Tensor]:
     """Return the parameters as a list: different leaf Tensors that require gradients, at least one."""
     if isinstance(parameters, Tensor):
         raise TypeError(f"{who}: got one Tensor; give a list, as [x]")
-    xs = list(parameters)
+    xs: list[Any] = list(parameters)
     if not xs:
         raise ValueError(f"{who}: got no parameters; give model.parameters() or a list of Tensors")
     for i, x in enumerate(xs):
