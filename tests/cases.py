@@ -347,6 +347,12 @@ case(
     lambda x, w: mg.conv_transpose2d(x, w, stride=(3, 2), padding=1, output_padding=(2, 1), groups=2),
     *(real(1, 4, 2, 3), real(4, 1, 2, 3)),
 )
+case(
+    "conv_transpose1d",
+    lambda x, w, b: mg.conv_transpose1d(x, w, b, stride=2, padding=1, output_padding=1),
+    *(real(2, 3, 2), real(3, 2, 3), real(2)),
+)
+case("conv2d", lambda x, w: mg.conv2d(x, w, padding="same", dilation=(1, 2)), real(1, 2, 3, 4), real(2, 2, 2, 2))
 case("conv1d", lambda x, w, b: mg.conv1d(x, w, b, stride=2, padding=1), real(2, 2, 5), real(3, 2, 3), real(3))
 case("im2col", lambda x: mg.im2col(x, GEOMETRY), real(2, 2, 5, 4))
 case("col2im", lambda x: mg.col2im(x, GEOMETRY), real(2, 12, 6))

@@ -1,7 +1,7 @@
 """Networks: Module and its layers under PyTorch's names, weight layouts and state-dict keys."""
 
 from . import init
-from .conv import Conv1d, Conv2d, ConvTranspose2d
+from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .layers import (
     ELU,
     GELU,
@@ -31,6 +31,7 @@ __all__ = [
     "BatchNorm2d",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "Dropout",
     "Dropout2d",

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..kernels.geometry import pair
+from ..ops.conv1d import one
 from ..tensor import Tensor
 from . import init
 from .module import Module, Parameter
@@ -72,14 +73,34 @@ class Conv1d(_Convolution):
     """Slide learned kernels along signals: (N, in, L) -> (N, out, l). weight (out, in/groups, k)."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0,
-        dilation: int = 1, groups: int = 1, bias: bool = True, *, rng: np.random.Generator,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1, bias: bool = True, *, rng: np.random.Generator,
     ):  # fmt: skip
         self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        self._draw((out_channels, in_channels), out_channels, (kernel_size,), groups, bias, rng)
+        kernel = one("Conv1d: kernel_size", kernel_size, 1)
+        self._draw((out_channels, in_channels), out_channels, (kernel,), groups, bias, rng)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.conv1d(x, self.weight, self.bias, **self.options)
 
     def multiply_adds(self, x: Tensor, out: Tensor) -> int:
         return self.weight.size * out.size // out.shape[1]
+
+
+class ConvTranspose1d(_Convolution):
+    """Spread numbers over learned kernels: (N, in, l) -> (N, out, L). weight (in, out/groups, k)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, *, rng: np.random.Generator,
+    ):  # fmt: skip
+        self.options = {"stride": stride, "padding": padding, "output_padding": output_padding}
+        self.options |= {"groups": groups, "dilation": dilation}
+        kernel = one("ConvTranspose1d: kernel_size", kernel_size, 1)
+        self._draw((in_channels, out_channels), out_channels, (kernel,), groups, bias, rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.conv_transpose1d(x, self.weight, self.bias, **self.options)
+
+    def multiply_adds(self, x: Tensor, out: Tensor) -> int:
+        return self.weight.size * x.size // x.shape[1]

@@ -3,7 +3,6 @@
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
 from .conv import (
     col2im,
-    conv1d,
     conv2d,
     conv_matrix,
     conv_transpose2d,
@@ -14,6 +13,7 @@ from .conv import (
     im2col,
     unfold,
 )
+from .conv1d import conv1d, conv_transpose1d
 from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
 from .elementwise import (
     abs,

@@ -19,7 +19,7 @@ from ..kernels.geometry import Geometry, padding_pairs, pair
 from ..op import op
 from ..tensor import Tensor
 from .reduce import sum
-from .shape import pad, squeeze, unsqueeze
+from .shape import pad
 
 
 def _kernels(x):
@@ -67,11 +67,14 @@ convolve_weight.defvjp(
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     """Slide w over x. x (N,C,H,W), w (O,C/groups,kh,kw), b (O) or None -> (N,O,oh,ow).
 
-    stride, dilation: an int or (vertical, horizontal). padding: an int, (vertical, horizontal), or
-    ((top, bottom), (left, right)). oh = floor((H + top + bottom - dh (kh - 1) - 1) / sh) + 1.
+    stride, dilation: an int or (vertical, horizontal). padding: an int, (vertical, horizontal),
+    ((top, bottom), (left, right)), "valid" for none, or "same" for an output of x's size (stride 1 only).
+    oh = floor((H + top + bottom - dh (kh - 1) - 1) / sh) + 1.
     ValueError if channels, groups or sizes do not fit.
     """
     x, w = _tensors("conv2d", x, w, b)
+    if isinstance(padding, str):
+        padding = _padding_by_name("conv2d", padding, w.shape[2:], stride, dilation)
     geo = _geometry("conv2d", x.shape[2:], w.shape[2:], stride, padding, dilation, groups)
     O, C = w.shape[0], w.shape[1] * geo.groups
     if x.shape[1] != C:
@@ -112,16 +115,6 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
     _check_outputs("conv_transpose2d", w.shape[0], b, geo, w.shape[1] * geo.groups)
     geo = Geometry((H, W), geo.kernel, geo.stride, geo.padding, geo.dilation, geo.groups)
     return convolve_transposed(x, w, b, geo)
-
-
-def conv1d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
-    """Slide w along x. x (N,C,L), w (O,C/groups,k), b (O) or None -> (N,O,l): conv2d on an image one pixel high."""
-    x, w = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, w))
-    if x.ndim != 3 or w.ndim != 3 or x.shape[1] != w.shape[1] * groups:
-        raise ValueError(f"conv1d: x has shape {x.shape}, w {w.shape}; want (N,C,L) and (O,C/{groups},k)")
-    x, w = unsqueeze(x, 2), unsqueeze(w, 2)
-    out = conv2d(x, w, b, stride=(1, stride), padding=(0, padding), dilation=(1, dilation), groups=groups)
-    return squeeze(out, 2)
 
 
 # ---- columns ---------------------------------------------------------------------------------------------------------
@@ -216,6 +209,18 @@ def _geometry(name, size, kernel, stride, padding, dilation, groups):
         pair(f"{name}: dilation", dilation, 1),
         int(groups),
     )
+
+
+def _padding_by_name(name, padding, kernel, stride, dilation):
+    """Return the padding that "same" or "valid" means; an odd pixel of it goes to the bottom and to the right."""
+    if padding == "valid":
+        return 0
+    if padding != "same":
+        raise ValueError(f"{name}: padding is {padding!r}; it must be a number, pairs, 'same' or 'valid'")
+    if pair(f"{name}: stride", stride, 1) != (1, 1):
+        raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}; give the padding in numbers")
+    total = [d * (k - 1) for k, d in zip(kernel, pair(f"{name}: dilation", dilation, 1))]
+    return tuple((n // 2, n - n // 2) for n in total)
 
 
 def _check_outputs(name, O, b, geo, channels):
