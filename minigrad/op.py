@@ -15,6 +15,7 @@ cotangent of its input. As rules are made of ops, they can be differentiated in 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -102,6 +103,13 @@ class Op:
                 )
             yield x, gx if gx.data.dtype == x.data.dtype else gx.astype(x.data.dtype)
 
+    def __reduce__(self) -> tuple:
+        """Pickle the op by its name, as functions are: the rules need not be pickled."""
+        return _registered, (self.forward.__module__, self.name)
+
+    def __deepcopy__(self, memo: dict) -> Op:
+        return self
+
     def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Split a call into its inputs and its parameters with their defaults."""
         if self.variadic:
@@ -182,6 +190,14 @@ def op(forward: Callable | None = None, *, order: int | None = None) -> Any:
         raise ValueError(f"@op {forward.__name__}: an op of this name exists already; names are unique")
     made = REGISTRY[forward.__name__] = Op(forward, order)
     return made
+
+
+def _registered(module: str, name: str) -> Op:
+    """Return the op of this name, after an import of the module that defines it."""
+    importlib.import_module(module)
+    if name not in REGISTRY:
+        raise LookupError(f"op {name} is not defined at the top of module {module}, so it cannot be unpickled")
+    return REGISTRY[name]
 
 
 def _refuse_gradient(*xs, of):

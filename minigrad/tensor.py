@@ -82,7 +82,7 @@ class Tensor(Methods):
         g: the cotangent, of this tensor's shape; 1 for a tensor of one element. create_graph: make .grad
         differentiable again. ValueError if nothing requires a gradient, or g is missing or of another shape.
         """
-        leaves = [t for t in _ancestors(self) if t._op is None]
+        leaves = [t for t in ancestors(self) if t._op is None]
         with _recording(create_graph):
             for leaf, gx in zip(leaves, _reverse(self, leaves, g)):
                 if gx is not None:
@@ -132,7 +132,7 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
 
 def _reverse(y: Tensor, xs: Sequence[Tensor], g: Any) -> list[Tensor | None]:
     """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on."""
-    order = _ancestors(y)
+    order = ancestors(y)
     _check_unchanged(order)
     useful = {id(x) for x in xs}  # the tensors through which something wanted is reached
     for t in reversed(order):
@@ -154,7 +154,7 @@ def _reverse(y: Tensor, xs: Sequence[Tensor], g: Any) -> list[Tensor | None]:
     return [None if gx is None else _own_memory(gx, held) for gx in (found[id(x)] for x in xs)]
 
 
-def _ancestors(y: Tensor) -> list[Tensor]:
+def ancestors(y: Tensor) -> list[Tensor]:
     """List y and all tensors it was made from that require gradients, newest first.
 
     An input is always older than what is made of it, so this order meets every tensor after all of its users.

@@ -1,5 +1,6 @@
 """Every op: its forward and its gradient rules side by side. A new op goes where its kin are."""
 
+from . import methods  # what Tensor can do: grafted on here
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
 from .conv import (
     col2im,
@@ -38,6 +39,7 @@ from .elementwise import (
     square,
     tanh,
 )
+from .interop import from_dlpack
 from .losses import (
     bernoulli_loss,
     binary_cross_entropy,
@@ -54,7 +56,6 @@ from .losses import (
     total_variation,
 )
 from .matmul import contract, einsum, linear, matmul, outer, row_products, tensordot
-from .methods import from_dlpack
 from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
 from .pool import (
     adaptive_avg_pool2d,

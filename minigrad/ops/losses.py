@@ -204,6 +204,8 @@ def gram_matrix(x):
 
     What style transfer compares. Gatys et al. 2016; divided as in Johnson et al. 2016, arXiv 1603.08155.
     """
+    if x.ndim != 4:
+        raise ValueError(f"gram_matrix: x has shape {x.shape}; want four axes, (N,C,H,W)")
     N, C, H, W = x.shape
     return row_products(reshape(x, (N, C, H * W))) * (1.0 / (C * H * W))
 

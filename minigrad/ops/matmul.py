@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 
 import numpy as np
@@ -85,7 +86,41 @@ def einsum(subscripts, *operands):
 @op
 def contract(*xs, terms, result):
     """einsum with its subscripts taken apart: terms, one string of letters an operand, and the result's."""
+    if len(xs) == 2 and (order := _matrix_order(xs, terms, result)):
+        return _contract_by_matmul(*xs, terms, result, *order)
     return xp(xs[0]).einsum(f"{','.join(terms)}->{result}", *xs, optimize=len(xs) > 2)
+
+
+def _matrix_order(xs, terms, result):
+    """Sort the letters of two operands into those of a batch, of rows, of columns, and those summed over.
+
+    None where that is no product of matrices: rows, columns or sums are missing, or a letter repeats or is broadcast.
+    """
+    first, second = terms
+    shared = [c for c in first if c in second]
+    batch, summed = [c for c in shared if c in result], [c for c in shared if c not in result]
+    rows, columns = ([c for c in term if c in result and c not in shared] for term in terms)
+    if not (rows and columns and summed):
+        return None
+    # every letter once in its place: no diagonals, none that is summed in one operand alone
+    operands = (first, second, result), (batch + rows + summed, batch + columns + summed, batch + rows + columns)
+    if any(sorted(term) != sorted(letters) for term, letters in zip(*operands)):
+        return None
+    fit = all(xs[0].shape[first.index(c)] == xs[1].shape[second.index(c)] for c in shared)
+    return (batch, rows, columns, summed) if fit else None
+
+
+def _contract_by_matmul(x, y, terms, result, batch, rows, columns, summed):
+    """Contract as one product of matrices, several letters made one axis: BLAS is 4 to 20 times as fast as loops."""
+    lengths = dict(zip(terms[0] + terms[1], x.shape + y.shape))
+
+    def lay_out(a, term, *groups):
+        order = [term.index(c) for group in groups for c in group]
+        return a.transpose(order).reshape([math.prod(lengths[c] for c in group) for group in groups])
+
+    product = _product(lay_out(x, terms[0], batch, rows, summed), lay_out(y, terms[1], batch, summed, columns))
+    letters = [*batch, *rows, *columns]
+    return product.reshape([lengths[c] for c in letters]).transpose([letters.index(c) for c in result])
 
 
 def _contract_rule(g, out, i, xs, terms, result):
@@ -151,11 +186,11 @@ def outer(x, y):
 def tensordot(x, y, axes=2):
     """Sum of products over axes: the last `axes` of x with the first of y, or a pair (axes of x, axes of y)."""
     x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
-    if isinstance(axes, int):
+    if isinstance(axes, int | np.integer):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise ValueError(f"tensordot: axes is {axes}, but x has {x.ndim} axes and y {y.ndim}")
         axes = (range(x.ndim - axes, x.ndim), range(axes))
-    pairs = [[side] if isinstance(side, int) else list(side) for side in axes]
+    pairs: list[list[int]] = [[int(side)] if isinstance(side, int | np.integer) else list(side) for side in axes]
     if len(pairs[0]) != len(pairs[1]):
         raise ValueError(f"tensordot: {len(pairs[0])} axes of x against {len(pairs[1])} of y; they must pair up")
     for side, t in zip(pairs, (x, y)):

@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import tensor
-from ..backend import gpu
-from ..op import REGISTRY, Op
+from ..tensor import Tensor
 from . import arithmetic, elementwise, reduce, shape
+from .interop import Interop, data_of
 from .matmul import matmul
 
-if TYPE_CHECKING:
-    from ..tensor import Tensor
 
-
-class Methods:
+class Methods(Interop):
     """What Tensor can do beyond remembering; see tensor.py for the rest."""
 
     if TYPE_CHECKING:  # Tensor has these
-        data: Any
-        requires_grad: bool
         shape: Any
         ndim: Any
         dtype: Any
@@ -45,15 +39,15 @@ class Methods:
     def __abs__(self) -> Tensor: return elementwise.abs(self)
 
     # comparisons are constant almost everywhere, so they are no ops: boolean tensors without a gradient
-    def __eq__(self, y: Any) -> Tensor: return _compare(self.data == _data(y))  # type: ignore[override]
-    def __ne__(self, y: Any) -> Tensor: return _compare(self.data != _data(y))  # type: ignore[override]
-    def __lt__(self, y: Any) -> Tensor: return _compare(self.data < _data(y))
-    def __le__(self, y: Any) -> Tensor: return _compare(self.data <= _data(y))
-    def __gt__(self, y: Any) -> Tensor: return _compare(self.data > _data(y))
-    def __ge__(self, y: Any) -> Tensor: return _compare(self.data >= _data(y))
-    def __and__(self, y: Any) -> Tensor: return _compare(self.data & _data(y))
-    def __or__(self, y: Any) -> Tensor: return _compare(self.data | _data(y))
-    def __invert__(self) -> Tensor: return _compare(~self.data)
+    def __eq__(self, y: Any) -> Tensor: return Tensor.wrap(self.data == data_of(y))  # type: ignore[override]
+    def __ne__(self, y: Any) -> Tensor: return Tensor.wrap(self.data != data_of(y))  # type: ignore[override]
+    def __lt__(self, y: Any) -> Tensor: return Tensor.wrap(self.data < data_of(y))
+    def __le__(self, y: Any) -> Tensor: return Tensor.wrap(self.data <= data_of(y))
+    def __gt__(self, y: Any) -> Tensor: return Tensor.wrap(self.data > data_of(y))
+    def __ge__(self, y: Any) -> Tensor: return Tensor.wrap(self.data >= data_of(y))
+    def __and__(self, y: Any) -> Tensor: return Tensor.wrap(self.data & data_of(y))
+    def __or__(self, y: Any) -> Tensor: return Tensor.wrap(self.data | data_of(y))
+    def __invert__(self) -> Tensor: return Tensor.wrap(~self.data)
     __hash__ = object.__hash__  # a tensor is itself, whatever it holds
 
     def exp(self) -> Tensor: return elementwise.exp(self)
@@ -142,72 +136,12 @@ class Methods:
         array.flags.writeable = False
         return array
 
-    # ---- other libraries ---------------------------------------------------------------------------------------
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """Let np.exp(tensor), and operators with a NumPy array on the left, run the op of that name."""
-        name = {"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
-        if method == "__call__" and not options:
-            if name in REGISTRY:
-                return REGISTRY[name](*inputs)
-            if name in _COMPARISONS:
-                return _compare(ufunc(*map(_data, inputs)))
-        call = name if method == "__call__" else f"{name}.{method}"
-        raise TypeError(
-            f"np.{call} is not differentiable here{' with ' + ', '.join(options) if options else ''};"
-            f" use an op, mg.NAME, or the array: np.{call}(x.numpy())"
-        )
-
-    def __array_function__(self, function: Any, types: Any, args: tuple, options: dict) -> Any:
-        """Let np.sum(tensor) and its like run the function of that name, and np.allclose and its like the arrays'."""
-        import minigrad
-
-        name = function.__name__
-        if name in _PLAIN:
-            return function(*[_data(x) for x in args], **options)
-        own = getattr(minigrad, {"amax": "max", "amin": "min", "expand_dims": "unsqueeze"}.get(name, name), None)
-        # np.linalg.norm is not mg.norm: its second argument is an order, not an axis
-        plain = function.__module__ == "numpy"
-        if plain and (isinstance(own, Op) or getattr(own, "__module__", "").startswith("minigrad.ops")):
-            return own(*args, **options)  # type: ignore[misc]
-        call = f"{function.__module__}.{name}".replace("numpy", "np", 1)
-        raise TypeError(f"{call} is not differentiable here; use an op, mg.NAME, or the array: {call}(x.numpy())")
-
-    def __dlpack__(self, **options: Any) -> Any:
-        if self.requires_grad:
-            raise TypeError("a Tensor that requires gradients is not exported; export x.detach()")
-        return self.data.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> Any:
-        return self.data.__dlpack_device__()
-
-
-_COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
-_PLAIN = {"allclose", "isclose", "array_equal", "array_repr", "array_str", "array2string", "shape", "ndim", "size"}
-
-
-def from_dlpack(x: Any) -> Tensor:
-    """Return a Tensor that shares the memory of x, an array of any library that speaks DLPack."""
-    kind, _ = x.__dlpack_device__()
-    if kind == 1:  # kDLCPU
-        return tensor.Tensor.wrap(np.from_dlpack(x))
-    return tensor.Tensor.wrap(gpu().from_dlpack(x))
-
-
-def _compare(answer: Any) -> Tensor:
-    return tensor.Tensor.wrap(answer)
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, tensor.Tensor) else x
-
 
 def _index(i: Any) -> Any:
     """Return one part of an index with tensors and lists as arrays, copied: a later change moves no gradient."""
-    i = _data(i)
+    i = data_of(i)
+    if isinstance(i, list) and not np.size(i):
+        return np.array(i, int)  # x[[]]; NumPy takes an empty list for floats
     return np.array(i) if isinstance(i, list | np.ndarray) else i
 
 
@@ -216,6 +150,6 @@ def _one_tuple(arguments: tuple) -> tuple:
     return tuple(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
 
 
-for _name, _method in vars(Methods).items():
+for _name, _method in [*vars(Interop).items(), *vars(Methods).items()]:
     if callable(_method) or isinstance(_method, property):
-        setattr(tensor.Tensor, _name, _method)
+        setattr(Tensor, _name, _method)

@@ -6,7 +6,7 @@ from ..backend import xp
 from ..op import op
 from .elementwise import sqrt
 from .reduce import mean, var
-from .shape import reshape
+from .shape import check_axes, reshape
 
 
 @op
@@ -15,6 +15,7 @@ def standardize(x, /, axis, eps=1e-5):
 
     Ioffe & Szegedy 2015, arXiv 1502.03167.
     """
+    axis = check_axes("standardize", axis, x.ndim)
     centred = x - x.mean(axis=axis, keepdims=True)
     return centred / xp(x).sqrt((centred * centred).mean(axis=axis, keepdims=True) + eps)
 

@@ -12,7 +12,7 @@ from ..op import op
 from ..tensor import Tensor
 from .arithmetic import where
 from .elementwise import exp
-from .shape import broadcast_to, check_axes, reshape
+from .shape import broadcast_to, check_axes, flip, pad, reshape, unsqueeze
 
 
 @op
@@ -68,18 +68,29 @@ def prod(x, /, axis=None, keepdims=False):
 
 
 def _prod_rule(g, out, x, axis, keepdims):
-    # d/dx_i is the product of all others: out / x_i, unless there are zeros to divide by
-    g = _restore(g, x, axis)
-    if bool((x.data != 0).all()):
+    # d/dx_i is the product of all others: out / x_i, unless out is 0 or so small or large that its digits are lost
+    g, size = _restore(g, x, axis), xp(out.data).abs(out.data)
+    limits = np.finfo(out.dtype)
+    if bool(((size >= limits.tiny) & (size <= limits.max)).all()):
         return g * _restore(out, x, axis) / x
     axes = check_axes("prod", axis, x.ndim)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
-    n = _count("prod", x, axis)
-    rows = x.transpose((*kept, *axes)).reshape((*(x.shape[i] for i in kept), 1, n))
-    others = prod(where(xp(x.data).eye(n, dtype=bool), 1.0, rows), axis=-1)  # (kept, 1, n) -> (kept, n, n) -> (kept, n)
-    others = others.reshape(tuple(x.shape[i] for i in (*kept, *axes)))
+    rows = x.transpose((*kept, *axes)).reshape((*(x.shape[i] for i in kept), _count("prod", x, axis)))
+    others = _products_of_others(rows).reshape(tuple(x.shape[i] for i in (*kept, *axes)))
     back = tuple(sorted(range(x.ndim), key=(*kept, *axes).__getitem__))
     return g * others.transpose(back)
+
+
+def _products_of_others(x):
+    """Return the product of all elements but one along the last axis, for each: (.., n) -> (.., n), in memory O(n)."""
+    n = x.shape[-1]
+    if n == 1:
+        return Tensor.wrap(xp(x.data).ones_like(x.data))
+    # the others of an element are its neighbour and the others of the pair that both belong to
+    even = pad(x, ((0, 0),) * (x.ndim - 1) + ((0, n % 2),), constant_values=1.0)
+    pairs = reshape(even, (*x.shape[:-1], -1, 2))
+    outside = _products_of_others(pairs[..., 0] * pairs[..., 1])
+    return reshape(flip(pairs, -1) * unsqueeze(outside, -1), even.shape)[..., :n]
 
 
 prod.defvjp(x=_prod_rule)
@@ -87,9 +98,9 @@ prod.defvjp(x=_prod_rule)
 
 @op
 def logsumexp(x, /, axis=None, keepdims=False):
-    """log sum e**x, without overflow: the largest element is taken out first. -inf where all elements are."""
+    """log sum e**x, without overflow: the largest element is taken out first. -inf where all elements are, or none."""
     axis = _known("logsumexp", axis, x)
-    top = 1.0 * x.max(axis=axis, keepdims=True)  # a float: unsigned integers would wrap below
+    top = _largest(x, axis)
     top = xp(x).where(xp(x).isfinite(top), top, 0)
     total = xp(x).exp(x - top).sum(axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the right answer
@@ -104,7 +115,8 @@ logsumexp.defvjp(x=lambda g, out, x, axis, keepdims: _restore(g, x, axis) * soft
 @op
 def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
-    e = xp(x).exp(x - 1.0 * x.max(axis=_known("softmax", axis, x), keepdims=True))
+    axis = _known("softmax", axis, x)
+    e = xp(x).exp(x - _largest(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -114,7 +126,10 @@ softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=
 @op
 def log_softmax(x, /, axis=-1):
     """x - log sum e**x along an axis (or several)."""
-    shifted = x - 1.0 * x.max(axis=_known("log_softmax", axis, x), keepdims=True)
+    axis = _known("log_softmax", axis, x)
+    shifted = x - _largest(x, axis)
+    if not x.size:
+        return shifted
     return shifted - xp(x).log(xp(x).exp(shifted).sum(axis=axis, keepdims=True))
 
 
@@ -146,9 +161,16 @@ def argmin(x, axis=None):
 
 
 def _known(name, axis, x):
-    """Return axis as NumPy takes it, after a check that x has it."""
+    """Return axis as NumPy takes it, a list as a tuple, after a check that x has it."""
     check_axes(name, axis, x.ndim)
-    return axis
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def _largest(x, axis):
+    """Return the largest elements along axis, 0 where there are none; floats, as unsigned integers would wrap below."""
+    if x.size:
+        return 1.0 * x.max(axis=axis, keepdims=True)
+    return 1.0 * x.sum(axis=axis, keepdims=True)
 
 
 def _restore(g, x, axis):

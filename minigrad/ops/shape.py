@@ -75,6 +75,9 @@ def unsqueeze(x, axis):
 @op
 def concatenate(*xs, axis=0):
     """Join xs along an axis. concatenate([x, y], axis=0), shapes equal but for that axis."""
+    for i, x in enumerate(xs):
+        if np.ndim(x) == 0:
+            raise ValueError(f"concatenate: xs[{i}] has no axes; to join numbers, use stack, or write [x] for x")
     check_axis("concatenate", axis, xs[0].ndim)
     return xp(xs[0]).concatenate(xs, axis=axis)
 
