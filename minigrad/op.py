@@ -18,11 +18,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .backend import check_same_device, xp
+from .backend import check_same_device, is_array, xp
+from .dtypes import floating, own
 from .tensor import Tensor, mode
 
 REGISTRY: dict[str, Op] = {}
@@ -61,12 +62,12 @@ class Op:
         """Compute the op on Tensors, arrays and Python scalars, and record it if a gradient may be wanted."""
         if params or self.params or self.variadic or len(args) != len(self.inputs):
             args, params = self._bind(args, params)
-        inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else Tensor(x) for x in args])
+        inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else as_tensor(x, args) for x in args])
         arrays, tracked, some = [], False, False
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x.data)
-                some, tracked = True, tracked or x.requires_grad
+                some, tracked = True, tracked or x._requires_grad
             else:
                 arrays.append(x)
         if not some:  # exp(1.0)
@@ -78,14 +79,14 @@ class Op:
         if mode.anomaly:
             self._check_finite(out, inputs)
         if tracked and mode.recording and out.data.dtype.kind == "f" and self._depends(inputs):
-            out.record(self, inputs, params)
+            out.record(self, inputs, _kept(params) if params else params)
         return out
 
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (input, its cotangent) for each input of out that is useful, from the cotangent g of out."""
         inputs, params = out._inputs, out._params
         for i, x in enumerate(inputs):
-            if id(x) not in useful or not x.requires_grad:
+            if id(x) not in useful or not x._requires_grad:
                 continue
             name = self.inputs[0 if self.variadic else i]
             rule = self.rules[name]
@@ -147,7 +148,7 @@ class Op:
         if None not in self.rules.values():
             return True
         return any(
-            isinstance(x, Tensor) and x.requires_grad and self.rules[name] is not None
+            isinstance(x, Tensor) and x._requires_grad and self.rules[name] is not None
             for x, name in zip(inputs, self.inputs)
         )
 
@@ -177,6 +178,29 @@ class Op:
 
 
 _SCALARS = (float, int, bool, type(None))
+
+
+def as_tensor(x: Any, beside: Iterable = ()) -> Tensor:
+    """Return x as a Tensor. Python numbers, also in lists, take the dtype of the floating-point numbers beside them."""
+    return x if isinstance(x, Tensor) else Tensor.wrap(own(x, None if is_array(x) else floating(beside)))
+
+
+def _kept(params: dict[str, Any]) -> dict[str, Any]:
+    """Return params as a graph keeps them: whoever changes an index array afterwards moves no gradient."""
+    for name, value in params.items():
+        if type(value) not in _FIXED:
+            params = params | {name: _copied(value)}
+    return params
+
+
+_FIXED = {int, float, bool, str, slice, type(None)}
+
+
+def _copied(value: Any) -> Any:
+    """Return value, or a copy where it can change: arrays and lists, also within tuples."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
+    return value.copy() if is_array(value) else value
 
 
 def op(forward: Callable | None = None, *, order: int | None = None) -> Any:

@@ -7,7 +7,6 @@ how a change of its output flows to its inputs. What the ops are, this file does
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import changes
 from .backend import Array, device_of, is_array, xp
+from .dtypes import own
 
 if TYPE_CHECKING:  # the operators and methods that ops/methods.py adds to Tensor at import
     from .op import Op
@@ -31,7 +32,7 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
-_serials = itertools.count(1)
+_adding = threading.Lock()  # held while a leaf's .grad is read and replaced: no thread's addition gets lost
 
 
 class Tensor(Methods):
@@ -43,18 +44,16 @@ class Tensor(Methods):
     """
 
     data: Array
-    requires_grad: bool = False
+    _requires_grad: bool = False
     grad: Tensor | None = None
     _op: Op | None = None  # what made it; None for a leaf
     _inputs: tuple = ()  # of what: Tensors and Python scalars
     _params: dict[str, Any] = {}
-    _serial: int = 0  # when: later results have larger numbers; of a leaf, when its data last changed
+    _serial: int = 0  # when: later results have larger numbers; 0 for a leaf
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        self.data = _own(data)
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"Tensor: {self.data.dtype} cannot require gradients; convert to float32 or float64 first")
-        self.requires_grad = bool(requires_grad)
+        self.data = data.data.copy() if isinstance(data, Tensor) else own(data)
+        self.requires_grad = requires_grad
 
     @classmethod
     def wrap(cls, data: Array) -> Tensor:
@@ -69,12 +68,12 @@ class Tensor(Methods):
 
     def record(self, op: Op, inputs: tuple, params: dict[str, Any]) -> None:
         """Remember that op made this tensor from inputs under params."""
-        self.requires_grad, self._op, self._inputs, self._params = True, op, inputs, params
-        self._serial = next(_serials)
+        self._requires_grad, self._op, self._inputs, self._params = True, op, inputs, params
+        self._serial = next(changes.clock)
 
     def mark_changed(self) -> None:
-        """Note that this leaf's data were changed in place: graphs that were recorded before refuse to be walked."""
-        self._serial = next(_serials)
+        """Note that the data were changed in place: older graphs that read them or a view refuse to be walked."""
+        changes.note(self.data)
 
     def backward(self, g: Any = None, create_graph: bool = False) -> None:
         """Add the gradient of this tensor with respect to every leaf it depends on to that leaf's .grad.
@@ -86,11 +85,25 @@ class Tensor(Methods):
         with _recording(create_graph):
             for leaf, gx in zip(leaves, _reverse(self, leaves, g)):
                 if gx is not None:
-                    leaf.grad = gx if leaf.grad is None else leaf.grad + gx
+                    with _adding:
+                        leaf.grad = gx if leaf.grad is None else leaf.grad + gx
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's data and forgets how it was made."""
         return Tensor.wrap(self.data)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Is the gradient of this tensor wanted? Of a leaf of floating-point numbers it can be set."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.data.dtype.kind != "f":
+            raise TypeError(f"Tensor: {self.data.dtype} cannot require gradients; convert to float32 or float64 first")
+        if self._op is not None and not wanted:
+            raise ValueError(f"Tensor: a result of {self._op.name} requires gradients as its inputs do; use .detach()")
+        self._requires_grad = bool(wanted)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -162,17 +175,19 @@ def ancestors(y: Tensor) -> list[Tensor]:
     seen, stack = {id(y): y}, [y]
     while stack:
         for x in stack.pop()._inputs:
-            if isinstance(x, Tensor) and x.requires_grad and id(x) not in seen:
+            if isinstance(x, Tensor) and x._requires_grad and id(x) not in seen:
                 seen[id(x)] = x
                 stack.append(x)
     return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
 
 
 def _check_unchanged(order: list[Tensor]) -> None:
-    """Raise RuntimeError if a leaf has changed since something was made of it: the rules would see other numbers."""
+    """Raise RuntimeError if what a rule would read has changed since it was recorded: it would see other numbers."""
     for made in order:
-        for x in made._inputs:
-            if isinstance(x, Tensor) and x._op is None and x._serial > made._serial:
+        if made._op is None or made._serial > changes.latest:
+            continue
+        for t in (made, *made._inputs):
+            if isinstance(t, Tensor) and changes.last_change(t.data) > made._serial:
                 raise RuntimeError(
                     f"{made._op}: the data of an input were changed in place, as by an optimizer's step, after this"
                     " graph was recorded; call backward() before step(), or compute the result anew"
@@ -187,7 +202,7 @@ def _seed(y: Tensor, g: Any) -> Tensor:
         if y.size != 1:
             raise ValueError(f"backward: a result of shape {y.shape} needs a cotangent g; or reduce it, as by .sum()")
         return Tensor.wrap(xp(y.data).ones_like(y.data))
-    g = g if isinstance(g, Tensor) else Tensor(g)
+    g = g if isinstance(g, Tensor) else Tensor.wrap(own(g, y.dtype))
     if g.shape != y.shape:
         raise ValueError(f"backward: g has shape {g.shape}, the result {y.shape}; they must be equal")
     return g if g.dtype == y.dtype else g.astype(y.dtype)
@@ -199,25 +214,6 @@ def _own_memory(g: Tensor, held: set[int]) -> Tensor:
         g = g + 0
     held.add(id(g.data))
     return g
-
-
-def _own(data: Any) -> Array:
-    """Return a copy of data as an array of real numbers, Python floats as float32."""
-    if isinstance(data, Tensor):
-        return data.data.copy()
-    if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
-        raise TypeError("Tensor: got a list of Tensors; join them with mg.stack or mg.concatenate")
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as by data.filled(0)")
-    on_cpu = not is_array(data) or isinstance(data, np.ndarray | np.generic)
-    array = np.array(data) if on_cpu else data.copy()
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"Tensor: got {array.dtype} data; real numbers are needed")
-    if array.dtype == np.float64 and not hasattr(data, "dtype"):
-        return array.astype(np.float32)
-    if not array.dtype.isnative:
-        return array.astype(array.dtype.newbyteorder("="))
-    return array
 
 
 @contextmanager

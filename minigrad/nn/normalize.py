@@ -61,6 +61,7 @@ class BatchNorm1d(Module):
         """Move the running statistics towards the batch's."""
         for running, now in ((self.running_mean, mean), (self.running_var, var)):
             running.data += self.momentum * (xp(now).asarray(now, running.dtype) - running.data)
+            running.mark_changed()  # a graph of evaluation may have read them
         self.num_batches_tracked.data += 1
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels.geometry import Geometry, padding_pairs, pair
-from ..op import op
+from ..op import as_tensor, op
 from ..tensor import Tensor
 from .reduce import sum
 from .shape import pad
@@ -189,7 +189,7 @@ def conv_matrix(w, input_size, *, stride=1, padding=0, dilation=1, groups=1):
 
 def _tensors(name, *xs):
     """Return x and w as tensors of four axes; the bias is left to be."""
-    tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in xs[:2]]
+    tensors = [as_tensor(x, xs) for x in xs[:2]]
     for letter, t in zip("xw", tensors):
         if t.ndim != 4:
             raise ValueError(f"{name}: {letter} has shape {t.shape}; want four axes, (N,C,H,W) or (O,C/groups,kh,kw)")

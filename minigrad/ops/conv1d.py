@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..op import as_tensor
 from .conv import conv2d, conv_transpose2d
 from .shape import squeeze, unsqueeze
 
@@ -45,7 +45,7 @@ def one(name: str, value: int | Sequence[int], least: int) -> int:
 
 def _signals(name, x, w):
     """Return x and w with an axis of height 1."""
-    x, w = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, w))
+    x, w = (as_tensor(t, (x, w)) for t in (x, w))
     if x.ndim != 3 or w.ndim != 3:
         raise ValueError(
             f"{name}: x has shape {x.shape}, w {w.shape}; want three axes each, (N,C,L) and (O,C/groups,k)"

@@ -84,10 +84,10 @@ class Interop:
         return memo[id(self)]
 
     def __getstate__(self) -> dict:
-        """Return what a pickle holds. The serial number stays behind: it counts the changes of this process."""
+        """Return what a pickle holds: the data, .grad, and whether gradients are wanted."""
         if self._op is not None:
             raise TypeError(f"a Tensor that {self._op} made is not pickled, for its graph; pickle x.detach()")
-        return {name: value for name, value in self.__dict__.items() if name != "_serial"}
+        return self.__dict__
 
 
 def from_dlpack(x: Any) -> Tensor:

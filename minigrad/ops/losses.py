@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..op import op, unbroadcast
+from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import maximum, where
 from .elementwise import abs, exp, sigmoid, square
@@ -212,7 +212,7 @@ def gram_matrix(x):
 
 def _alike(name, x, target):
     """Return both as Tensors. They may not broadcast: (N,1) against (N) would compare everything with everything."""
-    x, target = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, target))
+    x, target = (as_tensor(t, (x, target)) for t in (x, target))
     if x.shape != target.shape:
         raise ValueError(f"{name}: shapes {x.shape} and {target.shape}; they must be equal")
     return x, target

@@ -9,8 +9,7 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels import matmul as kernels
-from ..op import op, unbroadcast
-from ..tensor import Tensor
+from ..op import as_tensor, op, unbroadcast
 from .shape import check_axes, swapaxes, unsqueeze
 
 
@@ -78,7 +77,7 @@ linear.defvjp(
 
 def einsum(subscripts, *operands):
     """Einstein summation, as in numpy.einsum: einsum("bij,bjk->bik", x, y). Letters, "..." and "->" are understood."""
-    xs = [x if isinstance(x, Tensor) else Tensor(x) for x in operands]
+    xs = [as_tensor(x, operands) for x in operands]
     terms, result = _subscripts(subscripts, [x.ndim for x in xs])
     return contract(*xs, terms=terms, result=result)
 
@@ -179,13 +178,13 @@ def _subscripts(subscripts, ndims):
 
 def outer(x, y):
     """All products of an element of x and one of y: (m), (n) -> (m,n); x and y made flat."""
-    x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
+    x, y = (as_tensor(v, (x, y)) for v in (x, y))
     return x.reshape((-1, 1)) * y.reshape((1, -1))
 
 
 def tensordot(x, y, axes=2):
     """Sum of products over axes: the last `axes` of x with the first of y, or a pair (axes of x, axes of y)."""
-    x, y = (v if isinstance(v, Tensor) else Tensor(v) for v in (x, y))
+    x, y = (as_tensor(v, (x, y)) for v in (x, y))
     if isinstance(axes, int | np.integer):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise ValueError(f"tensordot: axes is {axes}, but x has {x.ndim} axes and y {y.ndim}")

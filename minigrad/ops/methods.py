@@ -138,11 +138,11 @@ class Methods(Interop):
 
 
 def _index(i: Any) -> Any:
-    """Return one part of an index with tensors and lists as arrays, copied: a later change moves no gradient."""
+    """Return one part of an index with tensors and lists as arrays."""
     i = data_of(i)
     if isinstance(i, list) and not np.size(i):
         return np.array(i, int)  # x[[]]; NumPy takes an empty list for floats
-    return np.array(i) if isinstance(i, list | np.ndarray) else i
+    return np.array(i) if isinstance(i, list) else i
 
 
 def _one_tuple(arguments: tuple) -> tuple:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backend import xp
-from ..op import op, unbroadcast
+from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 
 
@@ -92,7 +92,7 @@ concatenate.defvjp(xs=_concatenate_rule)
 
 def stack(xs, axis=0):
     """Join xs, all of one shape, along a new axis."""
-    xs = [_tensor(x) for x in xs]
+    xs = [as_tensor(x, xs) for x in xs]
     if len({x.shape for x in xs}) != 1:
         raise ValueError(f"stack: got the shapes {[x.shape for x in xs]}; one or more, all equal, are needed")
     return concatenate([unsqueeze(x, axis) for x in xs], axis=check_axis("stack", axis, xs[0].ndim + 1))

@@ -1,0 +1,46 @@
+"""When arrays last changed in place, by the memory that they lie in.
+
+A gradient rule reads the arrays that the forward pass read. An optimizer's step changes some of them in place; a graph
+recorded before it would yield gradients of numbers that never met. So each change is noted with its time, and the
+reverse walk compares. The note belongs to the memory, not to a Tensor, for x, x.detach() and x[0] share theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import weakref
+
+from .backend import Array, is_array
+
+clock = itertools.count(1)  # of all events, the makings of tensors and the changes of arrays: later ones are larger
+latest = 0  # when anything changed last: what is newer needs no closer look
+_noted: dict[int, tuple[weakref.ref, int]] = {}  # (the array that owns the memory, when it changed), by the array's id
+
+
+def note(a: Array) -> None:
+    """Note that the array a was changed in place just now, and with it all arrays that share its memory."""
+    global latest
+    owner = _owner(a)
+    key, latest = id(owner), next(clock)
+    known = _noted.get(key)
+    # the note goes when its array goes, whose id may then be another's
+    ref = known[0] if known else weakref.ref(owner, functools.partial(_forget, key))
+    _noted[key] = ref, latest
+
+
+def _forget(key: int, ref: weakref.ref) -> None:
+    _noted.pop(key, None)
+
+
+def last_change(a: Array) -> int:
+    """Return when the memory of the array a was last noted as changed; 0 for never."""
+    known = _noted.get(id(_owner(a)))
+    return known[1] if known else 0
+
+
+def _owner(a: Array) -> Array:
+    """Return the array that a is a view of, a itself if of none."""
+    while is_array(a.base):
+        a = a.base
+    return a
