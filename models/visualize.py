@@ -145,7 +145,7 @@ def redirected_relu() -> Iterator[None]:
 
 
 def _redirected(g: Tensor, out: Tensor, x: Tensor) -> Tensor:
-    gx = g * (x > 0)
+    gx = mg.where(x > 0, g, 0.0)
     silent = (gx.reshape(len(x), -1) == 0).numpy().all(axis=1).reshape(-1, *[1] * (x.ndim - 1))  # constant
     if not silent.any():
         return gx

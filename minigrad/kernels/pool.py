@@ -8,6 +8,7 @@ import numpy as np
 
 from .geometry import Geometry, inside
 from .layout import chwn, nchw
+from .masked import masked
 from .threads import parallel
 
 BLOCK = 1 << 19  # so many pixels at a time stay, with all that they need, in the cache
@@ -63,9 +64,9 @@ def max_unpool2d(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray
             at, hit = (part, *windows), out[(part, *pixels)]
             won = winner[at] == i * geo.kernel[1] + j
             if tiled:
-                np.multiply(g[at], won, out=hit)
+                masked(g[at], won, out=hit)
             else:
-                hit += g[at] * won
+                hit += masked(g[at], won)
 
     _for_channels(some, out.shape, geo)
     return nchw(out)

@@ -68,8 +68,12 @@ class Dropout(Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        kept = self.rng.random(x.shape, np.float32) >= self.p
-        return x * Tensor(xp(x.data).asarray(kept, x.dtype)) * (1 / (1 - self.p))
+        return self._drop(x, x.shape)
+
+    def _drop(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Draw for each element of shape, which broadcasts against x, whether it is kept."""
+        kept = self.rng.random(shape, np.float32) >= self.p
+        return ops.where(Tensor.wrap(xp(x.data).asarray(kept)), x, 0.0) * (1 / (1 - self.p))
 
 
 class ReLU(Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .. import ops
-from ..backend import xp
 from ..kernels.geometry import Pair
 from ..tensor import Tensor
 from .layers import Dropout
@@ -80,7 +79,6 @@ class Dropout2d(Dropout):
     """Dropout of whole channels: in training, each plane of (N,C,..) is 0 with probability p. Tompson et al. 2015."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        if not self.training or self.p == 0:
             return x
-        planes = xp(x.data).ones((*x.shape[:2], *[1] * (x.ndim - 2)), x.dtype)
-        return x * super().forward(Tensor.wrap(planes))
+        return self._drop(x, (*x.shape[:2], *[1] * (x.ndim - 2)))

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..backend import device_of, xp
 from ..backend import to_device as move
+from ..kernels.masked import masked
 from ..op import op, unbroadcast
 from ..tensor import Tensor
-from .elementwise import log
 
 
 @op
@@ -77,14 +77,14 @@ def power(x, y, /):
 def _power_base(g, out, x, y):
     # d/dx x^y = y x^(y-1). At x = y = 0 that reads 0 * 1/0 where the answer is 0: any other x says so
     if isinstance(y, Tensor):
-        return unbroadcast(g * y * where((x == 0) & (y == 0), 1.0, x) ** (y - 1), x)
-    return unbroadcast(g * y * x ** (y - 1), x) if y != 0 else g * 0.0
+        return unbroadcast(where(y == 0, 0.0, g) * y * where((x == 0) & (y == 0), 1.0, x) ** (y - 1), x)
+    return unbroadcast(g * y * x ** (y - 1), x) if y != 0 else where(False, g, 0.0)
 
 
 def _power_exponent(g, out, x, y):
     # d/dy x^y = x^y log x, which tends to 0 with x
-    slope = log(where(x == 0, 1.0, x)) if isinstance(x, Tensor) else float(np.log(x or 1.0))
-    return unbroadcast(g * out * slope, y)
+    slope = where(x == 0, 1.0, x).log() if isinstance(x, Tensor) else float(np.log(x or 1.0))
+    return unbroadcast(where(x == 0, 0.0, g) * out * slope, y)
 
 
 power.defvjp(x=_power_base, y=_power_exponent)
@@ -116,13 +116,17 @@ minimum.defvjp(
 
 def _winners_share(g, won, tied):
     """Keep g where won, and half of it where tied: the masks are constant."""
-    return g * won + g * 0.5 * tied
+    return where(won, g, 0.0) + where(tied, g * 0.5, 0.0)
 
 
 @op
 def where(condition, x, y, /):
     """x where condition is true, else y; all three broadcast together."""
-    out = xp(condition).where(condition, x, y)
+    if _is_zero(y) and _is_mask_of(condition, x):
+        return masked(x, condition)
+    if _is_zero(x) and _is_mask_of(condition, y):
+        return masked(y, np.logical_not(condition))
+    out = xp(next((a for a in (condition, x) if not isinstance(a, float | int)), y)).where(condition, x, y)
     numbers = isinstance(x, float | int) and isinstance(y, float | int)
     return out.astype(np.float32) if numbers and out.dtype == np.float64 else out
 
@@ -133,6 +137,17 @@ where.defvjp(
     x=lambda g, out, condition, x, y: unbroadcast(where(condition, g, 0.0), x),
     y=lambda g, out, condition, x, y: unbroadcast(where(condition, 0.0, g), y),
 )
+
+
+def _is_zero(x):
+    return isinstance(x, float | int) and x == 0
+
+
+def _is_mask_of(condition, x):
+    """Tell whether the CPU's faster kernel can choose from x by condition."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        return False
+    return isinstance(condition, bool) or condition.dtype == bool
 
 
 @op

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import xp
 from ..op import op
+from .arithmetic import where
 
 
 @op
@@ -80,7 +81,7 @@ def abs(x, /):
     return xp(x).abs(x)
 
 
-abs.defvjp(x=lambda g, out, x: g * sign(x))
+abs.defvjp(x=lambda g, out, x: where(x == 0, 0.0, g) * sign(x))
 
 
 @op
@@ -144,7 +145,8 @@ def relu(x, /):
     return xp(x).maximum(x, xp(x).zeros_like(x))  # NumPy takes twice as long against a scalar
 
 
-relu.defvjp(x=lambda g, out, x: g * (x > 0))
+# a choice, not a product with the mask: where the slope is 0 an infinite g must not become NaN
+relu.defvjp(x=lambda g, out, x: where(x > 0, g, 0.0))
 
 
 @op
@@ -155,7 +157,13 @@ def leaky_relu(x, /, slope=0.01):
     return xp(x).where(x > 0, x, slope * x)
 
 
-leaky_relu.defvjp(x=lambda g, out, x, slope: g * ((x > 0) * (1.0 - slope) + slope).detach().astype(g.dtype))
+def _leaky_relu_rule(g, out, x, slope):
+    if slope == 0:
+        return where(x > 0, g, 0.0)
+    return g * ((x > 0) * (1.0 - slope) + slope).detach().astype(g.dtype)
+
+
+leaky_relu.defvjp(x=_leaky_relu_rule)
 
 
 @op
@@ -165,7 +173,7 @@ def elu(x, /, alpha=1.0):
 
 
 # below 0 the slope is alpha e^x; -relu(-x) = min(x, 0) keeps e^x finite above
-elu.defvjp(x=lambda g, out, x, alpha: g * (x > 0) + g * (x <= 0) * alpha * exp(-relu(-x)))
+elu.defvjp(x=lambda g, out, x, alpha: where(x > 0, g, 0.0) + where(x <= 0, g, 0.0) * alpha * exp(-relu(-x)))
 
 
 @op
@@ -200,7 +208,7 @@ def _inside(x, min, max):
     return above & below
 
 
-clip.defvjp(x=lambda g, out, x, min, max: g * _inside(x, min, max))
+clip.defvjp(x=lambda g, out, x, min, max: where(_inside(x, min, max), g, 0.0))
 
 
 def hardtanh(x, min=-1.0, max=1.0):

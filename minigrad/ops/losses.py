@@ -13,7 +13,7 @@ from ..backend import xp
 from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import maximum, where
-from .elementwise import abs, exp, sigmoid, square
+from .elementwise import abs, clip, exp, sigmoid, square
 from .matmul import row_products
 from .reduce import log_softmax, sum
 from .shape import gather, reshape
@@ -37,8 +37,8 @@ def huber_loss(x, target, reduction="mean", delta=1.0):
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is {delta}; it must be positive")
     d = x - target
-    loss = where(abs(d).detach() <= delta, square(d) * 0.5, (abs(d) - 0.5 * delta) * delta)
-    return _reduce("huber_loss", loss, reduction)
+    limited = clip(d, -delta, delta)  # to d itself, or to delta with the sign of d: one formula for both branches
+    return _reduce("huber_loss", limited * (d - limited * 0.5), reduction)
 
 
 def smooth_l1_loss(x, target, reduction="mean", beta=1.0):

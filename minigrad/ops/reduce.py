@@ -53,8 +53,12 @@ def min(x, /, axis=None, keepdims=False):
 
 
 def _extreme_rule(g, out, x, axis, keepdims):
-    hits = (x == _restore(out, x, axis)).astype(x.dtype)  # constant
-    return _restore(g, x, axis) * (hits / sum(hits, axis, keepdims=True))
+    out = _restore(out, x, axis)
+    hits = x == out  # constant
+    if bool((out.data != out.data).any()):  # a NaN is largest, and equal to nothing
+        hits = hits | (x != x)
+    share = _restore(g, x, axis) / sum(hits, axis, keepdims=True)
+    return where(hits, share.astype(x.dtype), 0.0)
 
 
 max.defvjp(x=_extreme_rule)
@@ -143,8 +147,8 @@ def norm(x, /, axis=None, keepdims=False):
 
 
 def _norm_rule(g, out, x, axis, keepdims):
-    length = where(out == 0, 1.0, out)
-    return _restore(g / length, x, axis) * x
+    zero = out == 0  # constant
+    return _restore(where(zero, 0.0, g) / where(zero, 1.0, out), x, axis) * x
 
 
 norm.defvjp(x=_norm_rule)
