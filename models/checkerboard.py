@@ -20,7 +20,9 @@ from minigrad import Tensor, nn
 ENLARGE = {
     "transposed, k = 3": lambda n, m, rng: nn.ConvTranspose2d(n, m, 3, stride=2, padding=1, output_padding=1, rng=rng),
     "transposed, k = 4": lambda n, m, rng: nn.ConvTranspose2d(n, m, 4, stride=2, padding=1, rng=rng),
-    "upsample, k = 3": lambda n, m, rng: nn.Sequential(nn.Upsample(2), nn.Conv2d(n, m, 3, padding=1, rng=rng)),
+    "upsample, k = 3": lambda n, m, rng: nn.Sequential(
+        nn.Upsample(scale_factor=2), nn.Conv2d(n, m, 3, padding=1, rng=rng)
+    ),
 }
 CHANNELS = (64, 32, 16, 1)
 

@@ -89,4 +89,4 @@ def _halve(n: int, m: int, rng: np.random.Generator) -> list[nn.Module]:
 
 
 def _double(n: int, m: int, rng: np.random.Generator) -> list[nn.Module]:
-    return [nn.LeakyReLU(SLOPE), nn.Upsample(2), nn.Conv2d(n, m, 3, padding=1, rng=rng)]
+    return [nn.LeakyReLU(SLOPE), nn.Upsample(scale_factor=2), nn.Conv2d(n, m, 3, padding=1, rng=rng)]

@@ -418,6 +418,8 @@ for mode in ("zeros", "border", "reflection"):
 case("grid_sample", mg.grid_sample, real(2, 1, 2, 3), points(2, 3, False, 2, 3, 1))
 case("affine_grid", lambda theta: mg.affine_grid(theta, (2, 1, 3, 2)), real(2, 2, 3))
 case("affine_grid", lambda theta: mg.affine_grid(theta, (1, 3, 2, 1), align_corners=True), real(1, 2, 3))
+case("upsample", lambda x: mg.upsample(x, size=(5, 4)), real(1, 2, 2, 3))
+case("upsample", lambda x: mg.upsample(x, size=(4, 2), mode="bilinear"), real(1, 2, 3, 3))
 case("upsample", lambda x: mg.upsample(x, (3, 2)), real(2, 1, 2, 3))
 case("upsample", lambda x: mg.upsample(x, (1.5, 3), "bilinear"), real(1, 2, 2, 3))
 case("upsample", lambda x: mg.upsample(x, 2, "bilinear", align_corners=True), real(1, 1, 3, 2))

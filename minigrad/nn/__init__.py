@@ -1,25 +1,26 @@
 """Networks: Module and its layers under PyTorch's names, weight layouts and state-dict keys."""
 
 from . import init
-from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
-from .layers import (
+from .activations import (
     ELU,
     GELU,
-    Dropout,
-    Embedding,
-    Flatten,
     Hardtanh,
     LeakyReLU,
-    Linear,
+    LogSoftmax,
+    PReLU,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
 )
+from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .layers import Dropout, Embedding, Flatten, Identity, Linear, Unflatten
 from .module import Module, Parameter, Sequential
 from .normalize import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm
-from .spatial import AdaptiveAvgPool2d, AvgPool2d, Dropout2d, MaxPool2d, PixelShuffle, Upsample
+from .padding import ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
+from .spatial import AdaptiveAvgPool2d, AvgPool2d, Dropout2d, MaxPool2d, PixelShuffle, PixelUnshuffle, Upsample
 from .summary import summary
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "ConstantPad2d",
     "Conv1d",
     "Conv2d",
     "ConvTranspose1d",
@@ -39,21 +41,30 @@ __all__ = [
     "Flatten",
     "GroupNorm",
     "Hardtanh",
+    "Identity",
     "InstanceNorm2d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MaxPool2d",
     "Module",
+    "PReLU",
     "Parameter",
     "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Tanh",
+    "Unflatten",
     "Upsample",
+    "ZeroPad2d",
     "init",
     "summary",
 ]

@@ -1,4 +1,4 @@
-"""Layers without state between calls: maps, activations, dropout."""
+"""Layers that map one shape to another, and dropout."""
 
 from __future__ import annotations
 
@@ -47,11 +47,34 @@ class Embedding(Module):
         return self.weight[rows]
 
 
+class Identity(Module):
+    """x as it is: where a part may be missing."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
 class Flatten(Module):
     """(N, ..) -> (N, product of the rest)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+class Unflatten(Module):
+    """Give axis dim the shape unflattened_size: Unflatten(1, (64, 4, 4)) makes (N, 1024) into (N, 64, 4, 4)."""
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        axis = self.dim + x.ndim if self.dim < 0 else self.dim
+        if not 0 <= axis < x.ndim or math.prod(self.unflattened_size) != x.shape[axis]:
+            raise ValueError(
+                f"Unflatten: x has shape {x.shape}; axis {self.dim} must have"
+                f" {math.prod(self.unflattened_size)} elements, for {self.unflattened_size}"
+            )
+        return ops.reshape(x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :]))
 
 
 class Dropout(Module):
@@ -66,6 +89,7 @@ class Dropout(Module):
         self.p, self.rng = p, rng
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if not self.training or self.p == 0:
             return x
         return self._drop(x, x.shape)
@@ -74,78 +98,3 @@ class Dropout(Module):
         """Draw for each element of shape, which broadcasts against x, whether it is kept."""
         kept = self.rng.random(shape, np.float32) >= self.p
         return ops.where(Tensor.wrap(xp(x.data).asarray(kept)), x, 0.0) * (1 / (1 - self.p))
-
-
-class ReLU(Module):
-    """max(x, 0)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.relu(x)
-
-
-class LeakyReLU(Module):
-    """x above 0, negative_slope * x below."""
-
-    def __init__(self, negative_slope: float = 0.01):
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.leaky_relu(x, self.negative_slope)
-
-
-class ELU(Module):
-    """x above 0, alpha * (e**x - 1) below."""
-
-    def __init__(self, alpha: float = 1.0):
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.elu(x, self.alpha)
-
-
-class GELU(Module):
-    """x * P(Z < x) for a standard normal Z."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.gelu(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + e**-x)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.sigmoid(x)
-
-
-class Tanh(Module):
-    """Hyperbolic tangent."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.tanh(x)
-
-
-class Softplus(Module):
-    """log(1 + e**x)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.softplus(x)
-
-
-class Softmax(Module):
-    """e**x / sum e**x along axis dim."""
-
-    def __init__(self, dim: int = -1):
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.softmax(x, self.dim)
-
-
-class Hardtanh(Module):
-    """x limited to [min_val, max_val]."""
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0):
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.hardtanh(x, self.min_val, self.max_val)

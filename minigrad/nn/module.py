@@ -64,11 +64,17 @@ class Module:
                 " modules into a plain list"
             )
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield (path, module) for this module and all its parts; the path of this one is empty."""
-        yield prefix.removesuffix("."), self
+    def named_modules(self, prefix: str = "", above: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) for this module and all its parts; the path of this one is empty.
+
+        ValueError for a module that is a part of itself, as one that keeps its parent in an attribute.
+        """
+        path = prefix.removesuffix(".")
+        if any(self is module for module in above):
+            raise ValueError(f"{type(above[0]).__name__}: {path} is a module that holds it; pass parents as arguments")
+        yield path, self
         for name, child in self.children():
-            yield from child.named_modules(f"{prefix}{name}.")
+            yield from child.named_modules(f"{prefix}{name}.", (*above, self))
 
     def _named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield (path, tensor) for every parameter and buffer, shared ones under each of their names."""
@@ -89,28 +95,44 @@ class Module:
         """Yield the parameters."""
         return (p for _, p in self.named_parameters())
 
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield (path, tensor) for each Tensor that is saved but not learned, as running statistics are."""
+        return ((path, t) for path, t in self._named_tensors() if not isinstance(t, Parameter))
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Yield the buffers."""
+        return (t for _, t in self.named_buffers())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters: backward() adds to those it finds."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return a copy of every parameter and buffer by path, as NumPy arrays."""
         return {path: np.array(t.numpy()) for path, t in self._named_tensors()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Set every parameter and buffer from arrays by path, cast to the dtype they have here.
 
-        ValueError, and nothing is changed, if names are missing, unknown, or of another shape or kind of number.
+        strict=False sets those that both sides have, as with weights that were saved before a layer had a buffer.
+        Returns the names that the state lacks, and those that this model lacks. ValueError, and nothing is changed, if
+        there are such names and strict is True, or if an array is of another shape or kind of number.
         """
         own = dict(self._named_tensors())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        if missing or unknown:
+        if strict and (missing or unknown):
             lacks = f"the state lacks {missing or 'nothing'}, this model lacks {unknown or 'nothing'}"
-            raise ValueError(f"load_state_dict: {lacks}; the architectures must be equal")
-        arrays = {path: np.asarray(state[path]) for path in own}
-        for path, t in own.items():
-            a = arrays[path]
+            raise ValueError(f"load_state_dict: {lacks}; make the architectures equal, or pass strict=False")
+        arrays = {path: np.asarray(state[path]) for path in own if path in state}
+        for path, a in arrays.items():
+            t = own[path]
             if a.shape != t.shape or a.dtype.kind != t.dtype.kind:
                 raise ValueError(f"load_state_dict: {path} is {a.dtype} {a.shape}; this model has {t.dtype} {t.shape}")
-        for path, t in own.items():
-            t.data[...] = xp(t.data).asarray(arrays[path])
-            t.mark_changed()
+        for path, a in arrays.items():
+            own[path].data[...] = xp(own[path].data).asarray(a)
+            own[path].mark_changed()
+        return missing, unknown
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of this module and all its parts: training, or evaluation. Returns itself."""
@@ -137,6 +159,7 @@ class Module:
         return self
 
     def __repr__(self) -> str:
+        list(self.named_modules())  # refuses a module that holds itself
         parts = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
         facts = [f"{k} {v.shape}" for k, v in vars(self).items() if isinstance(v, Parameter)]
         facts += [f"{k}={v}" for k, v in vars(self).items() if isinstance(v, int | float | tuple) and k != "training"]
@@ -157,8 +180,10 @@ class Sequential(Module):
             x = layer(x)
         return x
 
-    def __getitem__(self, i: int) -> Module:
-        return [layer for _, layer in self.children()][i]
+    def __getitem__(self, i: int | slice) -> Module:
+        """Return layer i, or, for a slice, a Sequential of the same layers, which count from "0" again."""
+        layers = [layer for _, layer in self.children()]
+        return Sequential(*layers[i]) if isinstance(i, slice) else layers[i]
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())

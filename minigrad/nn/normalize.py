@@ -44,6 +44,7 @@ class BatchNorm1d(Module):
         self.num_batches_tracked = Tensor(np.array(0))
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if isinstance(x, Tensor) else Tensor(x)
         name, C = type(self).__name__, len(self.weight)
         if x.ndim not in self.ndims or x.shape[1] != C:
             counts = " or ".join(map(str, self.ndims))
@@ -96,5 +97,5 @@ class InstanceNorm2d(GroupNorm):
     Ulyanov et al. 2016, arXiv 1607.08022. For weights of each example's own see mg.instance_norm.
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-5, affine: bool = False):
+    def __init__(self, num_features: int, eps: float = 1e-5, *, affine: bool = False):
         super().__init__(num_features, num_features, eps, affine)

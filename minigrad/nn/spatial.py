@@ -17,12 +17,13 @@ class MaxPool2d(Module):
         kernel_size: int | Pair,
         stride: int | Pair | None = None,
         padding: int | Pair = 0,
+        *,
         ceil_mode: bool = False,
     ):
         self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode)
+        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
 
 
 class AvgPool2d(Module):
@@ -54,15 +55,21 @@ class AdaptiveAvgPool2d(Module):
 
 
 class Upsample(Module):
-    """Enlarge images: (N,C,H,W) -> (N,C,oh,ow). See mg.upsample."""
+    """Enlarge images: (N,C,H,W) -> (N,C,oh,ow), of a size or by a factor. See mg.upsample."""
 
     def __init__(
-        self, scale_factor: float | tuple[float, float] = 2, mode: str = "nearest", align_corners: bool = False
+        self,
+        size: int | Pair | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest",
+        align_corners: bool = False,
     ):
-        self.scale_factor, self.mode, self.align_corners = scale_factor, mode, align_corners
+        if (size is None) == (scale_factor is None):
+            raise ValueError(f"Upsample: size is {size}, scale_factor {scale_factor}; give one of them")
+        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.upsample(x, self.scale_factor, self.mode, self.align_corners)
+        return ops.upsample(x, self.scale_factor, self.mode, self.align_corners, size=self.size)
 
 
 class PixelShuffle(Module):
@@ -75,10 +82,21 @@ class PixelShuffle(Module):
         return ops.pixel_shuffle(x, self.upscale_factor)
 
 
+class PixelUnshuffle(Module):
+    """Lay r x r pixels out as r*r channels: (N, C, H r, W r) -> (N, C r r, H, W), r the downscale_factor."""
+
+    def __init__(self, downscale_factor: int):
+        self.downscale_factor = downscale_factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.pixel_unshuffle(x, self.downscale_factor)
+
+
 class Dropout2d(Dropout):
     """Dropout of whole channels: in training, each plane of (N,C,..) is 0 with probability p. Tompson et al. 2015."""
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if not self.training or self.p == 0:
             return x
         return self._drop(x, (*x.shape[:2], *[1] * (x.ndim - 2)))

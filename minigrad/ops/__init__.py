@@ -68,15 +68,8 @@ from .pool import (
     sum_unpool2d,
 )
 from .reduce import argmax, argmin, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var
-from .resample import (
-    affine_grid,
-    grid_sample,
-    grid_sample_grid,
-    grid_sample_input,
-    pixel_shuffle,
-    pixel_unshuffle,
-    upsample,
-)
+from .resample import affine_grid, grid_sample, grid_sample_grid, grid_sample_input
+from .resize import pixel_shuffle, pixel_unshuffle, upsample
 from .shape import (
     broadcast_to,
     concatenate,

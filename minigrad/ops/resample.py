@@ -1,4 +1,4 @@
-"""Images on other grids: sampled anywhere between their pixels, resized, or with channels laid out as pixels.
+"""Images on other grids: sampled anywhere between their pixels.
 
 Bilinear sampling is linear in the image x and in the cotangent y of its result, and piecewise smooth in the grid:
 
@@ -11,17 +11,13 @@ first two are closed among the three; the rules of the last say how the weights 
 from __future__ import annotations
 
 import importlib
-import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from ..backend import xp
-from ..kernels.geometry import Geometry, pair
 from ..kernels.grid_sample import corner_offsets, locate
 from ..op import op
 from ..tensor import Tensor
-from .pool import sum_unpool2d
 from .reduce import sum
 from .shape import flip, pad, reshape, scatter, stack, unsqueeze
 
@@ -158,74 +154,3 @@ def _pixel_centres(n, align_corners):
 
 
 # ---- resizing --------------------------------------------------------------------------------------------------------
-
-
-def upsample(x, scale_factor=2, mode="nearest", align_corners=False):
-    """Resize images: x (N,C,H,W) -> (N,C,oh,ow), oh = floor(H * scale_factor). scale_factor: a number or two.
-
-    "nearest" repeats pixels, whole times. "bilinear" draws straight lines between their centres; it skips pixels below
-    a factor of 1/2. The outer edges of both images are one, with align_corners the centres of their outer pixels.
-    As torch.nn.functional.interpolate.
-    """
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    if x.ndim != 4:
-        raise ValueError(f"upsample: x has shape {x.shape}; want four axes, (N,C,H,W)")
-    if mode == "bilinear" and x.dtype.kind != "f":
-        raise TypeError(f"upsample: x is {x.dtype}, whose fractions would be lost; give floating-point numbers")
-    H, W = x.shape[2:]
-    factors: Sequence = (scale_factor,) * 2 if isinstance(scale_factor, int | float | np.number) else scale_factor
-    if mode == "nearest":
-        if align_corners:
-            raise ValueError("upsample: align_corners is for mode 'bilinear'; 'nearest' has no lines to align")
-        rows, columns = pair("upsample: scale_factor", factors, 1)
-        return sum_unpool2d(x, Geometry((H * rows, W * columns), (rows, columns), (rows, columns)))
-    if mode != "bilinear":
-        raise ValueError(f"upsample: mode {mode!r} is none of 'nearest', 'bilinear'")
-    vertical, horizontal = (
-        Tensor.wrap(xp(x.data).asarray(_interpolation(n, factor, align_corners), x.dtype))
-        for n, factor in zip((H, W), factors, strict=True)
-    )
-    return vertical @ x @ horizontal.T
-
-
-def _interpolation(n, factor, align_corners):
-    """Return the matrix of linear interpolation from n points to floor(n * factor)."""
-    m = math.floor(n * factor)
-    if m < 1:
-        raise ValueError(f"upsample: scale_factor {factor} leaves nothing of {n} pixels")
-    at = np.linspace(0, n - 1, m) if align_corners else np.maximum((np.arange(m) + 0.5) / factor - 0.5, 0)
-    low = np.minimum(at.astype(int), n - 1)
-    matrix = np.zeros((m, n))
-    matrix[np.arange(m), low] = 1 - (at - low)
-    matrix[np.arange(m), np.minimum(low + 1, n - 1)] += at - low
-    return matrix
-
-
-def pixel_shuffle(x, upscale_factor):
-    """Lay r*r channels out as r x r pixels: x (N, C r r, H, W) -> (N, C, H r, W r), r the factor.
-
-    Shi et al. 2016, arXiv 1609.05158.
-    """
-    r = upscale_factor
-    _check_factor("pixel_shuffle", x, r)
-    N, channels, H, W = x.shape
-    if channels % (r * r):
-        raise ValueError(f"pixel_shuffle: {channels} channels do not divide by {r} * {r}")
-    blocks = reshape(x, (N, channels // (r * r), r, r, H, W))
-    return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(N, -1, H * r, W * r)  # -> (N,C,H,r,W,r)
-
-
-def pixel_unshuffle(x, downscale_factor):
-    """Lay r x r pixels out as r*r channels: x (N, C, H r, W r) -> (N, C r r, H, W). The inverse of pixel_shuffle."""
-    r = downscale_factor
-    _check_factor("pixel_unshuffle", x, r)
-    N, C, H, W = x.shape
-    if H % r or W % r:
-        raise ValueError(f"pixel_unshuffle: {H} x {W} pixels do not divide by {r}")
-    blocks = reshape(x, (N, C, H // r, r, W // r, r))
-    return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(N, C * r * r, H // r, W // r)  # -> (N,C,r,r,H,W)
-
-
-def _check_factor(name, x, factor):
-    if x.ndim != 4 or not isinstance(factor, int | np.integer) or factor < 1:
-        raise ValueError(f"{name}: x has shape {x.shape}, the factor is {factor}; want (N,C,H,W) and a number from 1")

@@ -1,0 +1,83 @@
+"""Layers that say what their function says: shapes, padding, activations, sizes, against NumPy or PyTorch's numbers."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+
+X = mg.Tensor(np.arange(12.0).reshape(1, 1, 3, 4) ** 1.5)
+
+
+@pytest.mark.parametrize(
+    "layer, pad",
+    [
+        (nn.ZeroPad2d(1), {"pad_width": ((0, 0), (0, 0), (1, 1), (1, 1))}),
+        (nn.ZeroPad2d((1, 2, 0, 3)), {"pad_width": ((0, 0), (0, 0), (0, 3), (1, 2))}),
+        (nn.ConstantPad2d(1, 7.0), {"pad_width": ((0, 0), (0, 0), (1, 1), (1, 1)), "constant_values": 7.0}),
+        (nn.ReflectionPad2d((3, 1, 2, 0)), {"pad_width": ((0, 0), (0, 0), (2, 0), (3, 1)), "mode": "reflect"}),
+        (nn.ReplicationPad2d((5, 0, 1, 4)), {"pad_width": ((0, 0), (0, 0), (1, 4), (5, 0)), "mode": "edge"}),
+    ],
+)
+def test_padding_layers_take_left_right_top_bottom(layer, pad):
+    assert np.array_equal(layer(X), np.pad(X.numpy(), **pad))
+
+
+def test_unflatten_undoes_flatten(rng):
+    x = mg.Tensor(rng.normal(size=(2, 3, 4, 5)))
+    for dim in (1, -1):
+        assert np.array_equal(nn.Unflatten(dim, (3, 4, 5))(nn.Flatten()(x)), x)
+    assert nn.Identity()(x) is x
+
+
+def test_activations_of_their_own_parameters_and_names(rng):
+    x = rng.normal(size=(2, 3, 4))
+    np.testing.assert_allclose(nn.SiLU()(x), x / (1 + np.exp(-x)))
+    np.testing.assert_allclose(nn.LogSoftmax(1)(x), x - np.log(np.exp(x).sum(1, keepdims=True)))
+    slopes = np.array([0.1, 0.2, 0.3])
+    layer = nn.PReLU(3).to(dtype=np.float64)
+    layer.load_state_dict({"weight": slopes})
+    np.testing.assert_allclose(layer(mg.Tensor(x)), np.where(x > 0, x, slopes[:, None] * x))
+    mg.gradcheck(lambda x, w: (setattr(layer, "weight", w), layer(x))[1], [x, slopes], order=2)
+    np.testing.assert_allclose(nn.PReLU()(x), np.where(x > 0, x, 0.25 * x))
+
+
+def test_images_take_a_size_as_pytorch_gives_it():
+    nearest = [0, 1, 2.8284271247461903, 0, 1, 2.8284271247461903, 8, 11.180339887498949, 14.696938456699069]
+    nearest += [*nearest[6:], 22.627416997969522, 27, 31.622776601683793]
+    assert np.array_equal(mg.upsample(X, size=(5, 3)).numpy().ravel(), nearest)
+    straight = [0.16666666666666663, 1.9142135623730951, 4.801531539713224, 3.5120226591665964, 6.323983806263461]
+    straight += [10.034134546758583, 8.530056647916492, 12.938639172099009, 17.883039057326624, 17.425731158151354]
+    straight += [22.76228864934474, 28.556929630053727, 23.35618083164127, 29.311388300841895, 35.67285667853846]
+    np.testing.assert_allclose(mg.upsample(X, size=(5, 3), mode="bilinear").numpy().ravel(), straight, rtol=1e-12)
+    aligned = nn.Upsample((5, 3), mode="bilinear", align_corners=True)(X).numpy().ravel()
+    np.testing.assert_allclose(aligned[:4], [0, 1.9142135623730951, 5.196152422706632, 4], rtol=1e-12, atol=1e-12)
+    assert np.array_equal(mg.upsample(X, size=(6, 8)), mg.upsample(X, 2.0))
+
+
+def test_pixel_unshuffle_undoes_pixel_shuffle(rng):
+    x = mg.Tensor(rng.normal(size=(1, 4, 2, 3)))
+    assert np.array_equal(nn.PixelUnshuffle(2)(nn.PixelShuffle(2)(x)), x)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: nn.ZeroPad2d((1, 2)), r"ZeroPad2d: padding is \(1, 2\); want a number or four"),
+        (lambda: nn.Unflatten(1, (2, 2))(X), r"Unflatten: x has shape .*; axis 1 must have 4 elements"),
+        (lambda: nn.PReLU(3)(X), "PReLU: x has shape .*; want axis 1 of length 3"),
+        (lambda: nn.Upsample(), "Upsample: size is None, scale_factor None; give one of them"),
+        (lambda: nn.Upsample(2, 2), "Upsample: size is 2, scale_factor 2; give one of them"),
+        (lambda: mg.upsample(X, 2, size=4), "upsample: size is 4 and scale_factor 2; give one of them"),
+        (lambda: mg.upsample(X, size=0), "upsample: size is 0"),
+    ],
+)
+def test_wrong_arguments_of_layers_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("call", [lambda: nn.MaxPool2d(3, 2, 1, True), lambda: nn.InstanceNorm2d(3, 1e-5, True)])
+def test_what_has_another_place_in_pytorch_goes_by_name(call):
+    with pytest.raises(TypeError, match="positional arguments"):
+        call()

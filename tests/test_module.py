@@ -1,0 +1,86 @@
+"""What a Module offers beyond its parts: gradients forgotten, buffers listed, states that fit in part, slices."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+
+
+def test_zero_grad_forgets_the_gradients_of_every_part(rng):
+    net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Linear(3, 1, rng=rng))
+    net(np.ones((1, 2))).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_buffers_are_what_is_saved_and_not_learned(rng):
+    net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.BatchNorm1d(3))
+    assert [name for name, _ in net.named_buffers()] == ["1.running_mean", "1.running_var", "1.num_batches_tracked"]
+    assert [b.shape for b in net.buffers()] == [(3,), (3,), ()]
+
+
+def test_weights_from_before_batches_were_counted_load_when_asked_to_fit_in_part(rng):
+    new, old = nn.BatchNorm1d(2), {"weight": np.array([2.0, 3.0]), "bias": np.ones(2), "head": np.ones(1)}
+    old |= {"running_mean": np.ones(2), "running_var": np.full(2, 4.0)}
+    with pytest.raises(ValueError, match="lacks .'num_batches_tracked'., this model lacks .'head'.; .* strict=False"):
+        new.load_state_dict(old)
+    assert new.load_state_dict(old, strict=False) == (["num_batches_tracked"], ["head"])
+    assert new.weight.numpy().tolist() == [2, 3] and new.running_var.numpy().tolist() == [4, 4]
+
+
+def test_a_state_that_fits_in_part_must_still_have_the_shapes(rng):
+    net = nn.Linear(2, 3, rng=rng)
+    before = net.state_dict()
+    with pytest.raises(ValueError, match=r"weight is float64 \(2, 2\)"):
+        net.load_state_dict({"bias": np.zeros(3), "weight": np.zeros((2, 2))}, strict=False)
+    assert all(np.array_equal(before[name], a) for name, a in net.state_dict().items())
+
+
+def test_a_slice_of_a_sequential_is_one_of_the_same_layers(rng):
+    net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh(), nn.Linear(3, 1, rng=rng))
+    x = rng.normal(size=(4, 2))
+    head = net[:2]
+    assert isinstance(head, nn.Sequential) and head[0] is net[0] and len(head) == 2
+    assert np.array_equal(net[2](head(x)), net(x))
+    assert list(net[2:].state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_a_module_that_holds_its_parent_is_refused(rng):
+    class Child(nn.Module):
+        def __init__(self, parent):
+            self.parent = parent
+
+    net = nn.Sequential(nn.Tanh())
+    net.child = Child(net)
+    for call in (lambda: list(net.parameters()), net.eval, net.state_dict, lambda: repr(net)):
+        with pytest.raises(ValueError, match="Sequential: child.parent is a module that holds it; pass parents"):
+            call()
+
+
+def test_one_module_in_two_places_is_no_circle(rng):
+    shared = nn.Linear(2, 2, rng=rng)
+    net = nn.Sequential(shared, nn.Tanh(), shared)
+    assert len(list(net.parameters())) == 2 and len(net.state_dict()) == 4
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (lambda rng: nn.BatchNorm1d(3), (4, 3)),
+        (lambda rng: nn.BatchNorm2d(3), (4, 3, 2, 2)),
+        (lambda rng: nn.Dropout(0.5, rng=rng), (4, 3)),
+        (lambda rng: nn.Dropout2d(0.5, rng=rng), (4, 3, 2, 2)),
+        (lambda rng: nn.Flatten(), (4, 3, 2)),
+        (lambda rng: nn.LayerNorm(3), (4, 3)),
+        (lambda rng: nn.GroupNorm(1, 3), (4, 3)),
+        (lambda rng: nn.InstanceNorm2d(3), (4, 3, 2, 2)),
+        (lambda rng: nn.MaxPool2d(2), (4, 3, 2, 2)),
+        (lambda rng: nn.Softmax(), (4, 3)),
+    ],
+)
+def test_layers_take_arrays_as_they_take_tensors(layer, shape, rng):
+    x = rng.normal(size=shape)
+    of_array, of_tensor = (layer(np.random.default_rng(0))(y) for y in (x, mg.Tensor(x)))
+    assert isinstance(of_array, mg.Tensor) and np.array_equal(of_array, of_tensor)
