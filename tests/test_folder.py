@@ -88,7 +88,9 @@ def test_all_unreadable_files_are_named(place):
     (place / "sub" / "text.jpg").write_text("no picture")
     with pytest.raises(ValueError, match=r"these cannot be read; repair or remove them:") as caught:
         folder(place)
-    assert "cut.png: " in str(caught.value) and "sub/text.jpg: UnidentifiedImageError" in str(caught.value)
+    cut, text = str(caught.value).splitlines()[1:]
+    assert "cut.png cannot be read as a picture (" in cut
+    assert "text.jpg cannot be read as a picture (UnidentifiedImageError" in text
     assert "b.png" not in str(caught.value)
 
 
@@ -125,11 +127,26 @@ def test_celebas_attributes_are_read_from_the_folder_or_from_beside_it(place, wh
         (LIST.replace("b.png -1 -1", "b.png -1"), r"the line of b\.png must hold 2 values, -1 or 1 each"),
         (LIST.replace("b.png -1", "b.png 0"), r"the line of b\.png must hold 2 values, -1 or 1 each"),
         ("", "must start with"),
+        (LIST.replace("b.png -1 -1", "b.png -1 -1 1"), r"the line of b\.png must hold 2 values, -1 or 1 each"),
+        ("4\n" + "name " * 30_000 + "\n", "must start with the number of images and a line of names"),
     ],
 )
 def test_a_list_of_another_form_is_refused(place, text, message):
     (place / ATTRIBUTES).write_text(text)
     with pytest.raises(ValueError, match=message):
+        folder(place)
+
+
+def test_a_list_that_is_no_text_is_named(place):
+    (place / ATTRIBUTES).write_bytes(b"4\nSmiling \xff\n")
+    with pytest.raises(ValueError, match=rf"{ATTRIBUTES} is no UTF-8 text .*; replace it or move it away"):
+        folder(place)
+
+
+def test_a_list_that_is_too_long_is_refused_unread(place):
+    with open(place / ATTRIBUTES, "wb") as file:
+        file.truncate(101_000_000)
+    with pytest.raises(ValueError, match=rf"{ATTRIBUTES} has more than 100 MB"):
         folder(place)
 
 

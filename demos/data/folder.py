@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .picture import read_rgb
+
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ATTRIBUTES = "list_attr_celeba.txt"
+MAX_LIST, MAX_HEADER = 100_000_000, 100_000  # characters of a list and of its line of names; CelebA's: 27 million, 430
 LIMIT = 10_000  # images: 0.5 GB at 64 x 64
 
 
@@ -29,8 +32,9 @@ def folder(path, *, size=64, limit=LIMIT, seed=0):
     """Read the images under a folder, their middle squares resized -> Folder, sorted by file.
 
     Of more than `limit` images, as many are drawn by `seed`. CelebA's list_attr_celeba.txt is looked for in the folder
-    and beside it. FileNotFoundError if there is no such folder or no image in it; ValueError if images cannot be read,
-    all of them named, or the list of attributes has another form or lacks an image.
+    and beside it. FileNotFoundError if there is no such folder or no image in it; ValueError if images cannot be read
+    (picture.read_rgb says which, and which are too large), all of them named, or if the list of attributes has another
+    form, more than 100 MB, or lacks an image.
     """
     path = Path(path)
     if size < 1 or limit < 1:
@@ -71,15 +75,14 @@ def _find(path):
 
 def _read_all(path, files, size):
     """Read every file -> (n, 3, size, size) float32 in [0, 1]; ValueError that names all that fail."""
-    from PIL import Image
     from tqdm import tqdm
 
     images, broken = np.empty((len(files), 3, size, size), np.float32), []
     for i, file in enumerate(tqdm(files, desc=f"reading {path.name or path}", unit="image", mininterval=0.5)):
         try:
             images[i] = _read(path / file, size)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # all that Pillow raises
-            broken.append(f"  {file}: {type(error).__name__}: {error}")
+        except ValueError as error:
+            broken.append(f"  {error}")
     if broken:
         raise ValueError("\n".join([f"folder: {path}: these cannot be read; repair or remove them:", *broken]))
     return images
@@ -87,14 +90,9 @@ def _read_all(path, files, size):
 
 def _read(path, size):
     """Read one image, upright, cut to its middle square, resized with anti-aliasing -> (3, size, size) in [0, 1]."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    with Image.open(path) as opened:
-        opened.draft("RGB", (size, size))  # a JPEG is decoded at an eighth, a quarter, a half where that suffices
-        image = ImageOps.exif_transpose(opened)
-        if "transparency" in image.info:
-            image = image.convert("RGBA")
-        image = image.convert("RGB")
+    image = read_rgb(path, draft=size)
     side = min(image.size)
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)
@@ -103,20 +101,33 @@ def _read(path, size):
 
 
 def _attributes(path, files):
-    """Read the attributes of files, found by name -> names, (n, a) int8."""
-    lists = [place / ATTRIBUTES for place in (path, path.resolve().parent) if (place / ATTRIBUTES).exists()]
+    """Read the attributes of files, found by name -> names, (n, a) int8. A line at a time: most are of other images."""
+    lists = [place / ATTRIBUTES for place in (path, path.resolve().parent) if (place / ATTRIBUTES).is_file()]
     if not lists:
         return (), np.empty((len(files), 0), np.int8)
-    count, header, *lines = [*lists[0].read_text(encoding="utf-8").splitlines(), "", ""]  # a line an image follows
+    source, wanted, by_file = lists[0], {file.name for file in files}, {}
+    if source.stat().st_size > MAX_LIST:
+        raise ValueError(f"folder: {source} has more than {MAX_LIST / 1e6:.0f} MB; move it away or shorten it")
+    try:
+        with open(source, encoding="utf-8") as lines:
+            count, header = lines.readline(MAX_HEADER), lines.readline(MAX_HEADER)
+            for line in lines:
+                file, *values = line.split(maxsplit=1) or [""]
+                if file in wanted:
+                    by_file[file] = " ".join(values)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"folder: {source} is no UTF-8 text ({error}); replace it or move it away") from error
     names = tuple(header.split())
-    if not count.strip().isdecimal() or not names:
-        raise ValueError(f"folder: {lists[0]} must start with the number of images and a line of names")
-    by_file = {file: values for file, *values in map(str.split, filter(str.strip, lines))}
-    missing = [file for file in files if file.name not in by_file]
-    if missing:
-        raise ValueError(f"folder: {lists[0]} has no line for {missing[0]}; move it away if it is of other images")
-    rows = [by_file[file.name] for file in files]
-    wrong = [file for file, row in zip(files, rows) if len(row) != len(names) or not set(row) <= {"-1", "1"}]
-    if wrong:
-        raise ValueError(f"folder: {lists[0]}: the line of {wrong[0].name} must hold {len(names)} values, -1 or 1 each")
-    return names, np.array(rows, np.int8)
+    if not count.strip().isdecimal() or not names or len(header) == MAX_HEADER:
+        raise ValueError(f"folder: {source} must start with the number of images and a line of names")
+    return names, np.stack([_values(source, names, by_file, file.name) for file in files])
+
+
+def _values(source, names, by_file, file):
+    """Return the values in a file's line, (a,) int8, if they are what the header promises."""
+    if file not in by_file:
+        raise ValueError(f"folder: {source} has no line for {file}; move it away if it is of other images")
+    values = by_file[file].split(maxsplit=len(names))  # one more than there may be, however long the line is
+    if len(values) != len(names) or not set(values) <= {"-1", "1"}:
+        raise ValueError(f"folder: {source}: the line of {file} must hold {len(names)} values, -1 or 1 each")
+    return np.array(values, np.int8)

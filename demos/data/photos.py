@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .picture import check_pixels, read_rgb
+
+MAX_RESULT = 20_000_000  # pixels: 240 MB as float32
 PALETTES = {  # darkest first, red green blue
     "strokes": [(18, 26, 62), (28, 56, 118), (52, 104, 160), (112, 164, 190), (196, 212, 190), (240, 204, 92)],
     "mosaic": [(120, 24, 32), (196, 72, 36), (232, 156, 52), (240, 214, 140), (38, 98, 104), (24, 52, 84)],
@@ -21,7 +24,8 @@ def photo(name: str | Path, size: int = 256) -> np.ndarray:
     """Read or draw a picture -> (3, H, W) float32 in [0, 1], RGB, its shorter side `size` pixels.
 
     name: "hopper", "strokes", "mosaic", or the path of a file; resized with anti-aliasing, turned upright, transparency
-    laid on white. ValueError for a size below 16 or a file that is no picture, FileNotFoundError for none at all.
+    laid on white. ValueError for a size below 16, a file that picture.read_rgb refuses, or one that has
+    more than MAX_RESULT pixels, or a side longer than picture.MAX_SIDE, once resized; FileNotFoundError for no file.
     """
     if size < 16:
         raise ValueError(f"photo: size is {size}; it must be at least 16 pixels")
@@ -47,18 +51,19 @@ def write(image: np.ndarray, path: Path) -> None:
 
 
 def _read(path: Path, size: int) -> np.ndarray:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # all that Pillow raises
-        raise ValueError(f"photo: {path} cannot be read as a picture ({type(error).__name__}: {error})") from error
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    image = read_rgb(path, over="white")
     scale = size / min(image.size)
     width, height = (round(scale * length) for length in image.size)
+    try:
+        check_pixels(width, height, MAX_RESULT)  # a picture of one row grows out of all proportion
+    except ValueError as error:
+        raise ValueError(f"photo: {path} with its shorter side at {size} is too large: {error}") from error
     image = image.resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(image, np.float32).transpose(2, 0, 1) / 255  # (H, W, 3) -> (3, H, W)
+    pixels = np.array(image, np.float32)
+    pixels /= 255  # in place: 12 bytes a pixel are enough
+    return pixels.transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
 
 
 # ---- paintings -------------------------------------------------------------------------------------------------------
