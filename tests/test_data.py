@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import struct
 import tempfile
 from pathlib import Path
@@ -14,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from demos.data import Dataset, load, mnist
+from demos.data import Dataset, files, load, mnist
 from demos.data.files import fetch
 from demos.data.glyphs import FONTS, INK, glyphs, warp
 from demos.data.idx import DTYPES, read_idx
+from tests import limited
 
 T10K = ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
 USER_FOLDER = os.environ.get("MINIGRAD_DATA", "")
@@ -181,10 +183,13 @@ def test_a_gzip_file_with_one_wrong_byte_never_gives_wrong_numbers(position, bit
         (b"", "expected a header .* got nothing in a file of 0 bytes"),
         (b"\x89PNG\r\n", "two zero bytes.* got 89 50 4e 47"),
         (b"\0\0\x0a\x01" + SMALL[4:], "a dtype code among 0x08.* got 0x0a"),
-        (SMALL[:7], "a header of 12 bytes for 2 dimensions; got a file of 7 bytes"),
+        (SMALL[:7], "a header of 12 bytes for 2 dimensions; got 7 bytes"),
         (SMALL[:-1], r"expected 12 bytes of int16 after the header, for shape \(2, 3\); got 11 bytes"),
-        (SMALL + b"\0", "expected 12 bytes .* got 13 bytes"),
-        (b"\0\0\x0e\x03" + b"\xff" * 12 + b"12345678", "expected 633825299671.* got 8 bytes"),
+        (SMALL + b"\0", "expected 12 bytes .* got more"),
+        (
+            b"\0\0\x0e\x03" + b"\xff" * 12 + b"12345678",
+            r"at most 268435456 bytes of values; got 633825299671[0-9]* bytes of float64",
+        ),
         (b"\0\0\x08\x04" + b"\0" * 4 + b"\xff" * 12, "a shape that NumPy can hold"),
         (b"\0\0\x08\xff" + b"\0\0\0\x01" * 255 + b"x", "a shape that NumPy can hold"),
         (gzip.compress(SMALL)[:-8] + b"\0" * 8, "a whole gzip stream; got CRC check failed"),
@@ -195,6 +200,45 @@ def test_a_gzip_file_with_one_wrong_byte_never_gives_wrong_numbers(position, bit
 def test_read_idx_says_what_it_expected_and_what_it_got(content, message):
     with pytest.raises(ValueError, match=message):
         read(content)
+
+
+def test_idx_files_beyond_the_limit_are_refused_unread(tmp_path):
+    (tmp_path / "some.idx").write_bytes(idx(np.zeros(1000, np.int16)))
+    assert read_idx(tmp_path / "some.idx", limit=2000).shape == (1000,)
+    with pytest.raises(ValueError, match="expected at most 1999 bytes of values; got 2000 bytes of int16"):
+        read_idx(tmp_path / "some.idx", limit=1999)
+
+
+def bomb(path, start):
+    """Write a gzip file of 1 MB that unpacks to start and a gigabyte of zeros."""
+    path.write_bytes(gzip.compress(start) + gzip.compress(bytes(1 << 24)) * (1 << 6))
+
+
+@pytest.fixture(scope="module")
+def bombs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bombs")
+    bomb(folder / "small.gz", SMALL)
+    bomb(folder / "huge.gz", b"\0\0\x08\x01\x40\0\0\0")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("small", r"expected 12 bytes of int16.* got more"),
+        ("huge", "expected at most 268435456 bytes of values; got 1073741824"),
+    ],
+)
+def test_gzip_unpacks_no_more_than_the_idx_header_announces(bombs, name, message):
+    code = f"demos.data.idx.read_idx({str(bombs / f'{name}.gz')!r})"
+    assert re.search(rf"{name}\.gz: {message}", limited.run("import demos.data.idx\n", code, memory=100 << 20))
+
+
+def test_gzip_unpacks_no_more_than_is_pinned_while_its_digest_is_unknown(bombs):
+    call = "demos.data.files.fetch('small.gz', [], '0' * 64, size=9, unpacked=('0' * 64, 10**6))"
+    code = f"os.environ['MINIGRAD_DATA'] = {str(bombs)!r}\n{call}"
+    got = limited.run("import pooch, demos.data.files\n", code, memory=100 << 20)
+    assert "small.gz has SHA-256" in got and "expected 0000" in got
 
 
 # Files
@@ -212,13 +256,13 @@ def cache(tmp_path, monkeypatch):
 def serve(monkeypatch, contents):
     """Stand in for the network: addresses to whole contents, or to (what arrives, the error that cuts it short)."""
 
-    def download(self, url, path, *rest):
+    def download(url, path, size):
         arrives, error = contents.get(url, (b"", ConnectionError("no route to host")))
         Path(path).write_bytes(arrives)
         if error:
             raise error
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
+    monkeypatch.setattr(files, "download", download)
 
 
 @pytest.fixture
@@ -231,22 +275,22 @@ def folder(tmp_path, monkeypatch, cache):
 
 def test_a_download_lands_in_the_cache_and_is_not_repeated(cache, monkeypatch):
     serve(monkeypatch, {URLS[0]: (CONTENT, None)})
-    assert fetch("a.bin", URLS, PIN).read_bytes() == CONTENT
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)).read_bytes() == CONTENT
     serve(monkeypatch, {})
-    assert fetch("a.bin", URLS, PIN) == cache / "a.bin"
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == cache / "a.bin"
 
 
 @pytest.mark.parametrize("first", [(CONTENT[:5], ConnectionError("cut")), (b"a login page", None)])
 def test_the_second_mirror_serves_when_the_first_is_cut_short_or_serves_another_file(cache, monkeypatch, first):
     serve(monkeypatch, {URLS[0]: first, URLS[1]: (CONTENT, None)})
-    assert fetch("a.bin", URLS, PIN).read_bytes() == CONTENT
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)).read_bytes() == CONTENT
     assert [path.name for path in cache.iterdir()] == ["a.bin"]
 
 
 def test_when_every_mirror_fails_the_error_names_each_address_reason_and_way_out(cache, monkeypatch):
     serve(monkeypatch, {URLS[1]: (b"a login page", None)})
     with pytest.raises(OSError) as caught:
-        fetch("a.bin", URLS, PIN)
+        fetch("a.bin", URLS, PIN, size=len(CONTENT))
     for part in (*URLS, "no route to host", "does not match the known hash", str(cache / "a.bin"), "MINIGRAD_DATA"):
         assert part in str(caught.value)
     assert list(cache.iterdir()) == []
@@ -255,7 +299,7 @@ def test_when_every_mirror_fails_the_error_names_each_address_reason_and_way_out
 def test_an_interrupted_download_leaves_nothing(cache, monkeypatch):
     serve(monkeypatch, {URLS[0]: (CONTENT[:5], KeyboardInterrupt())})
     with pytest.raises(KeyboardInterrupt):
-        fetch("a.bin", URLS, PIN)
+        fetch("a.bin", URLS, PIN, size=len(CONTENT))
     assert list(cache.iterdir()) == []
 
 
@@ -263,36 +307,42 @@ def test_the_users_folder_comes_before_the_cache(cache, folder):
     for place in (cache, folder):
         place.mkdir(exist_ok=True)
         (place / "a.bin").write_bytes(CONTENT)
-    assert fetch("a.bin", URLS, PIN) == folder / "a.bin"
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == folder / "a.bin"
 
 
 def test_a_folder_without_the_file_leads_on_to_the_network(cache, folder, monkeypatch):
     serve(monkeypatch, {URLS[0]: (CONTENT, None)})
-    assert fetch("a.bin", URLS, PIN) == cache / "a.bin"
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == cache / "a.bin"
 
 
 def test_a_folder_that_does_not_exist_is_an_error(cache, monkeypatch):
     monkeypatch.setenv("MINIGRAD_DATA", "/no/such/folder")
     with pytest.raises(FileNotFoundError, match="'/no/such/folder', which is not a folder; create it"):
-        fetch("a.bin", URLS, PIN)
+        fetch("a.bin", URLS, PIN, size=len(CONTENT))
+
+
+def test_a_folder_of_the_files_name_is_not_the_file(cache, folder, monkeypatch):
+    (folder / "a.bin").mkdir()
+    serve(monkeypatch, {URLS[0]: (CONTENT, None)})
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == cache / "a.bin"
 
 
 def test_an_empty_variable_counts_as_unset(cache, monkeypatch):
     monkeypatch.setenv("MINIGRAD_DATA", "")
     serve(monkeypatch, {URLS[0]: (CONTENT, None)})
-    assert fetch("a.bin", URLS, PIN) == cache / "a.bin"
+    assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == cache / "a.bin"
 
 
 def test_another_file_of_that_name_is_refused_and_left_alone(folder):
     (folder / "a.bin").write_bytes(b"something else")
     with pytest.raises(ValueError, match=f"a.bin has SHA-256 .* expected {PIN}; .*replace it"):
-        fetch("a.bin", URLS, PIN, unpacked=PIN)
+        fetch("a.bin", URLS, PIN, size=len(CONTENT), unpacked=(PIN, len(CONTENT)))
     assert (folder / "a.bin").read_bytes() == b"something else"
 
 
 def test_a_file_that_was_packed_again_is_known_by_its_contents(folder):
     (folder / "a.gz").write_bytes(gzip.compress(CONTENT, mtime=1))
-    assert fetch("a.gz", URLS, "0" * 64, unpacked=PIN) == folder / "a.gz"
+    assert fetch("a.gz", URLS, "0" * 64, size=0, unpacked=(PIN, len(CONTENT))) == folder / "a.gz"
 
 
 # MNIST
@@ -308,7 +358,8 @@ def put_mnist(folder, monkeypatch, **counts):
         ):
             content = gzip.compress(idx(array))
             (folder / name).write_bytes(content)
-            monkeypatch.setitem(mnist.SHA256, name, (hashlib.sha256(content).hexdigest(), None))
+            digest = hashlib.sha256(content).hexdigest()
+            monkeypatch.setitem(mnist.FILES, name, mnist.Published(digest, len(content), None))
 
 
 def test_mnist_reads_four_files_as_they_are(folder, monkeypatch, capsys):

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 from scipy.signal import correlate
 
-from demos.data import weights
-from demos.data.files import fetch
+from demos.data import files, weights
 from demos.data.photos import NAMES, photo, write
 from demos.data.weights import find_weights, load_features
 from minigrad import Tensor, checkpoint, nn
@@ -138,23 +137,12 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, no MINIGRAD_DATA, and a network that serves CONTENT at every address."""
     monkeypatch.delenv("MINIGRAD_DATA", raising=False)
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", lambda self, url, path, *_: Path(path).write_bytes(CONTENT))
+    monkeypatch.setattr(files, "download", lambda url, path, size: Path(path).write_bytes(CONTENT))
     return tmp_path / "cache"
 
 
-def test_a_download_is_known_by_the_first_digits_of_its_digest(cache):
-    assert fetch("a.pth", ["https://one.example/a"], DIGEST[:8]) == cache / "a.pth"
-    assert [path.name for path in cache.iterdir()] == ["a.pth"]
-
-
-def test_a_download_of_another_digest_leaves_nothing(cache):
-    with pytest.raises(OSError, match="expected 01234567"):
-        fetch("a.pth", ["https://one.example/a"], "01234567")
-    assert list(cache.iterdir()) == []
-
-
 def test_published_weights_are_read_from_the_file_that_was_downloaded(cache, monkeypatch, squeezenet):
-    source = weights.SOURCES["squeezenet"]._replace(published="squeezenet.pth", sha256=DIGEST)
+    source = weights.SOURCES["squeezenet"]._replace(sha256=DIGEST)
     monkeypatch.setitem(weights.SOURCES, "squeezenet", source)
     read = []
     monkeypatch.setattr(weights.mg, "load_pth", lambda path: read.append(path) or squeezenet.state_dict())
@@ -172,12 +160,32 @@ def test_published_weights_are_pinned_by_all_64_digits_which_begin_as_their_name
     assert source.published.endswith(f"-{source.sha256[:8]}.pth")
 
 
-def test_the_users_folder_is_searched_first_and_nothing_requires_a_gradient(cache, tmp_path, monkeypatch, squeezenet):
+def test_a_download_of_another_digest_leaves_nothing(cache):
+    with pytest.raises(OSError, match="does not match the known hash"):
+        load_features("squeezenet")
+    assert list(cache.iterdir()) == []
+
+
+@pytest.fixture
+def converted(cache, tmp_path, monkeypatch, squeezenet):
+    """Converted weights in the folder that MINIGRAD_DATA names."""
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()
     checkpoint.save(tmp_path / "mine" / "squeezenet1_1_features.safetensors", squeezenet.state_dict())
-    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "mine"))
-    assert find_weights("squeezenet").parent == tmp_path / "mine"
+    return tmp_path / "mine" / "squeezenet1_1_features.safetensors"
+
+
+def test_the_users_folder_is_searched_first_and_nothing_requires_a_gradient(converted, monkeypatch):
+    pin = {converted.name: hashlib.sha256(converted.read_bytes()).hexdigest()}
+    monkeypatch.setitem(weights.SOURCES, "squeezenet", weights.SOURCES["squeezenet"]._replace(converted=pin))
+    assert find_weights("squeezenet") == converted
     assert not any(p.requires_grad for p in load_features("squeezenet").parameters())
+
+
+def test_converted_weights_with_other_contents_are_refused_unless_named(converted):
+    with pytest.raises(ValueError, match="squeezenet1_1_features.safetensors has SHA-256 .* expected 759d753d"):
+        load_features("squeezenet")
+    assert load_features("squeezenet", converted).state_dict()
 
 
 def test_random_filters_are_the_same_every_time():

@@ -17,12 +17,16 @@ ADDRESS = "https://download.pytorch.org/models/"
 
 
 class Source(NamedTuple):
-    """Where a network's weights are: torchvision's file, and names under which others may have kept them."""
+    """Where a network's weights are: torchvision's file, its SHA-256 and bytes, and files made of it, with theirs.
+
+    The first digits of torchvision's digests are in its files' names, and PyTorch checks these alone.
+    """
 
     network: type[Features]
     published: str
-    sha256: str  # of the published file; its first digits stand in torchvision's name for it
-    converted: str
+    sha256: str
+    size: int
+    converted: dict[str, str]
 
 
 SOURCES = {
@@ -30,13 +34,15 @@ SOURCES = {
         SqueezeNet,
         "squeezenet1_1-b8a52dc0.pth",
         "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
-        "squeezenet1_1_features.safetensors",
+        4_958_839,
+        {"squeezenet1_1_features.safetensors": "759d753d31819d96f8c04ccf78661819fc2879d5b2941fc3e39dd0f3646a96ad"},
     ),
     "vgg19": Source(
         VGG19,
         "vgg19-dcbb9e9d.pth",
         "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-        "vgg19_features.safetensors",
+        574_673_361,
+        {},
     ),
 }
 NAMES = (*SOURCES, "random")
@@ -61,7 +67,7 @@ def load_features(name: str, path: str | Path | None = None) -> Features:
         features = source.network(rng=rng)
         file = Path(path) if path is not None else find_weights(name)
         if file is None:
-            file = fetch(source.published, [ADDRESS + source.published], source.sha256)
+            file = fetch(source.published, [ADDRESS + source.published], source.sha256, size=source.size)
         _load(features, file)
     for p in features.parameters():
         p.requires_grad = False
@@ -71,14 +77,13 @@ def load_features(name: str, path: str | Path | None = None) -> Features:
 def find_weights(name: str) -> Path | None:
     """Find a network's weights in the folder that MINIGRAD_DATA names, then in the cache; None if only a download has.
 
-    ValueError for a published file whose contents are others.
+    ValueError for a file of one of the names that Source gives, but with other contents.
     """
     source = SOURCES[name]
-    converted = find(source.converted)
-    if converted is not None:
-        return converted
-    published = find(source.published)
-    return published and fetch(source.published, [], source.sha256)
+    for file, sha256 in (source.converted | {source.published: source.sha256}).items():
+        if find(file) is not None:
+            return fetch(file, [], sha256, size=source.size)
+    return None
 
 
 def _load(features: Features, file: Path) -> None:
