@@ -3,7 +3,7 @@
 Read tensor.py first, then op.py, then any file of ops/.
 """
 
-from . import checkpoint, nn, optim, schedules
+from . import checkpoint, nn, ops, optim, schedules
 from .backend import keep_memory
 from .gradcheck import GradcheckError, KinkError, gradcheck
 from .graph import draw_graph
@@ -15,5 +15,12 @@ from .torch_file import load_pth
 for _name, _value in list(globals().items()):  # the files of ops are no part of this namespace, their functions are
     if getattr(_value, "__name__", "").startswith("minigrad.ops."):
         del globals()[_name]
+
+
+def __getattr__(name):
+    """Say what to write for a name that other libraries have."""
+    hint = f"; write {ops.instead.FUNCTIONS[name]}" if name in ops.instead.FUNCTIONS else ""
+    raise AttributeError(f"minigrad has no {name}{hint}", name=name)
+
 
 __version__ = "0.1.0"

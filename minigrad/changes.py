@@ -21,12 +21,18 @@ _noted: dict[int, tuple[weakref.ref, int]] = {}  # (the array that owns the memo
 def note(a: Array) -> None:
     """Note that the array a was changed in place just now, and with it all arrays that share its memory."""
     global latest
+    latest = next(clock)
+    note_at(a, latest)
+
+
+def note_at(a: Array, time: int) -> None:
+    """Note a change of the array a at a time of the clock, as of the array that a is a copy of."""
     owner = _owner(a)
-    key, latest = id(owner), next(clock)
+    key = id(owner)
     known = _noted.get(key)
     # the note goes when its array goes, whose id may then be another's
     ref = known[0] if known else weakref.ref(owner, functools.partial(_forget, key))
-    _noted[key] = ref, latest
+    _noted[key] = ref, time
 
 
 def _forget(key: int, ref: weakref.ref) -> None:

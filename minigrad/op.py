@@ -40,6 +40,7 @@ class Op:
         self.inputs = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
         self.params = [p.name for p in parameters if p.name not in self.inputs]
         self.defaults = {p.name: p.default for p in parameters if p.name in self.params and p.default is not p.empty}
+        self.by_position = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
         self.optional = sum(p.default is not p.empty for p in parameters if p.kind is p.POSITIONAL_ONLY)
         self.rules: dict[str, Callable | None] = {}
         if not self.inputs:
@@ -122,7 +123,7 @@ class Op:
             n = len(self.inputs)
             if named := [name for name in self.inputs if name in params]:
                 raise TypeError(f"{self.name}: {', '.join(named)} is an input; give it by its position")
-            if len(args) < n - self.optional or len(args) > n + len(self.params):
+            if len(args) < n - self.optional or len(args) > n + self.by_position:
                 raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got {len(args)} positional arguments")
             args, rest = args[:n] + (None,) * (n - len(args)), args[n:]
         if rest:

@@ -57,6 +57,11 @@ def real(*shape):
     return lambda rng: rng.uniform(0.5, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
 
 
+def distinct(*shape):
+    """Draw numbers that are at least 0.1 apart, for functions that pick the largest."""
+    return lambda rng: (rng.permutation(int(np.prod(shape))).reshape(shape) + rng.random()) * 0.1 - 1.0
+
+
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 for f in (mg.add, mg.subtract, mg.multiply, mg.divide, mg.maximum, mg.minimum):
@@ -92,22 +97,42 @@ case("where", mg.where, [2, 0, -1], real(2, 3), real())
 case("where", lambda c, x: mg.where(c, 1.0, x), [True, False, True], real(3))
 case("where", lambda c, x: mg.where(c, x, 0), [True, False, True], real(2, 3))
 
+case("arctan2", mg.arctan2, real(2, 3), real(2, 3))
+case("arctan2", mg.arctan2, real(2, 1), real(3))
+case("arctan2", lambda x: mg.arctan2(0.5, x), real(2, 3))
+case("arctan2", lambda y: mg.arctan2(y, -2), real(3))
+case("logaddexp", mg.logaddexp, real(2, 3), real(3))
+case("logaddexp", mg.logaddexp, [[100.0], [-100.0]], real(3))
+case("logaddexp", lambda x: mg.logaddexp(0.25, x), real(2, 3))
+case("logaddexp", lambda x: mg.logaddexp(x, x), real(3))
+for f in (mg.floor_divide, mg.remainder):
+    case(f.name, f, [[-1.3, 0.2, 1.8]], [[0.5], [-0.7]])
+    case(f.name, lambda x, f=f: f(x, 0.5), [-1.3, 0.2, 1.8])
+    case(f.name, lambda y, f=f: f(2, y), [-1.3, 0.3, 1.8])
+
 case("astype", lambda x: mg.astype(x, x.dtype), real(2, 3))
 case("to_device", lambda x: mg.to_device(x, x.device), real(2, 3))
 
 # ---- elementwise -----------------------------------------------------------------------------------------------------
 
-for f in (mg.exp, mg.expm1, mg.square, mg.reciprocal, mg.abs, mg.sign, mg.sin, mg.cos, mg.tanh, mg.sigmoid,
-          mg.softplus, mg.relu, mg.leaky_relu, mg.elu, mg.erf, mg.gelu, mg.hardtanh):  # fmt: skip
+for f in (mg.exp, mg.expm1, mg.square, mg.reciprocal, mg.abs, mg.sign, mg.sin, mg.cos, mg.tan, mg.arctan, mg.sinh,
+          mg.cosh, mg.tanh, mg.sigmoid, mg.softplus, mg.relu, mg.leaky_relu, mg.elu, mg.erf, mg.gelu, mg.silu,
+          mg.hardtanh):  # fmt: skip
     case(f.__name__, f, real(2, 3))
     case(f.__name__, f, real(1, 0, 2))
-for f in (mg.log, mg.log1p, mg.sqrt):
+for f in (mg.log, mg.log1p, mg.log2, mg.sqrt):
     case(f.__name__, f, positive(2, 3))
     case(f.__name__, f, positive(1, 0, 2))
 case("log1p", mg.log1p, [-0.5, -1e-6, 0.0, 1e-6])
 case("expm1", mg.expm1, [-1e-6, 0.0, 1e-6])
 for f in (mg.sigmoid, mg.softplus, mg.tanh, mg.erf, mg.gelu):
     case(f.__name__, f, [-6.0, 0.0, 6.0])
+case("gelu", lambda x: mg.gelu(x, approximate="tanh"), real(2, 3))
+for f in (mg.arcsin, mg.arccos):
+    case(f.name, f, [[-0.8, 0.1, 0.6]])
+for f in (mg.floor, mg.ceil, mg.round):
+    case(f.name, f, [[-1.3, 0.2, 1.8]])
+case("round", lambda x: mg.round(x, decimals=1), [-1.32, 0.58])
 case("leaky_relu", lambda x: mg.leaky_relu(x, slope=0.3), real(2, 3))
 case("leaky_relu", lambda x: mg.leaky_relu(x, slope=-1.0), real(3))
 case("elu", lambda x: mg.elu(x, alpha=0.7), real(2, 3))
@@ -154,6 +179,7 @@ case("roll", lambda x: mg.roll(x, (1, -2), axis=(0, 1)), real(2, 3))
 case("flip", mg.flip, real(2, 3))
 case("flip", lambda x: mg.flip(x, -1), real(2, 3))
 case("flip", lambda x: mg.flip(x, (0, 2)), real(2, 1, 3))
+case("cumsum", mg.cumsum, real(2, 3))
 case("cumsum", lambda x: mg.cumsum(x, 0), real(3, 2))
 case("cumsum", lambda x: mg.cumsum(x, -1), real(2, 3))
 
@@ -190,9 +216,30 @@ case("take", lambda x: mg.take(x, 1, axis=0), real(2, 3))
 case("gather", lambda x, i: mg.gather(x, i, axis=0), real(3, 2), [[2, 0], [2, 1], [0, 0], [2, 1]])
 case("gather", lambda x, i: mg.gather(x, i, axis=-1), real(2, 3), [[1], [-1]])
 
+case("flatten", mg.flatten, real(2, 3))
+case("flatten", lambda x: mg.flatten(x, 1), real(2, 3, 2))
+case("flatten", mg.flatten, real())
+case("repeat", lambda x: mg.repeat(x, 2), real(2, 3))
+case("repeat", lambda x: mg.repeat(x, 3, axis=-1), real(2, 3))
+case("repeat", lambda x: mg.repeat(x, [2, 0, 1], axis=1), real(2, 3))
+case("tile", lambda x: mg.tile(x, 2), real(2, 3))
+case("tile", lambda x: mg.tile(x, (2, 1, 2)), real(3, 1))
+case("meshgrid", mg.meshgrid, real(2), real(3))
+case("meshgrid", lambda x, y, z: mg.meshgrid(x, y, z, indexing="ij"), real(2), real(3), real(1))
+case("diag", mg.diag, real(3))
+case("diag", lambda x: mg.diag(x, -1), real(2))
+case("diag", lambda x: mg.diag(x, 1), real(2, 3))
+for f in (mg.tril, mg.triu):
+    case(f.__name__, f, real(2, 3))
+    case(f.__name__, lambda x, f=f: f(x, -1), real(2, 3, 3))
+case("sort", mg.sort, distinct(2, 3))
+case("sort", lambda x: mg.sort(x, axis=0), distinct(3, 2))
+case("topk", lambda x: mg.topk(x, 2), distinct(2, 4))
+case("topk", lambda x: mg.topk(x, 1, axis=0), distinct(3, 2))
+
 # ---- reductions ------------------------------------------------------------------------------------------------------
 
-for f in (mg.sum, mg.mean, mg.var, mg.max, mg.min, mg.prod, mg.logsumexp, mg.norm):
+for f in (mg.sum, mg.mean, mg.var, mg.std, mg.max, mg.min, mg.prod, mg.logsumexp, mg.norm):
     name = f.__name__
     case(name, f, real(2, 3))
     case(name, f, real())
@@ -205,6 +252,7 @@ for f in (mg.sum, mg.prod):
     case(f.name, lambda x, f=f: f(x, axis=0), real(0, 2))
     case(f.name, lambda x, f=f: f(x, axis=()), real(2, 3))
 case("var", lambda x: mg.var(x, axis=1, ddof=1), real(2, 3))
+case("std", lambda x: mg.std(x, axis=1, ddof=1), real(2, 3))
 case("prod", mg.prod, [[0.0, 2.0, -1.5]])
 case("prod", lambda x: mg.prod(x, axis=-1), [[0.0, 2.0, 0.0], [1.5, 0.0, -0.5], [1.0, 2.0, 0.5]])
 case("prod", lambda x: mg.prod(x, axis=(0, 2), keepdims=True), [[[0.0, 2.0], [0.5, 1.0]], [[1.5, -0.5], [0.0, 0.0]]])
@@ -364,11 +412,6 @@ case("fold", lambda x: mg.fold(x, (3, 4), (2, 3), stride=(2, 1), padding=1), rea
 POOLING = Geometry((5, 4), (3, 2), (2, 1), ((1, 0), (1, 1)))
 # a pixel of each window, i * 2 + j, some pixels that of two windows
 WINNERS = [[[[5, 4, 4, 5, 4], [1, 5, 4, 2, 4]], [[3, 3, 2, 2, 2], [5, 3, 2, 4, 0]]]]
-
-
-def distinct(*shape):
-    """Draw numbers that are at least 0.1 apart, for functions that pick the largest."""
-    return lambda rng: (rng.permutation(int(np.prod(shape))).reshape(shape) + rng.random()) * 0.1 - 1.0
 
 
 case("max_pool2d", lambda x: mg.max_pool2d(x, 2), distinct(2, 2, 3, 5))

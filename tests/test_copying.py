@@ -96,6 +96,15 @@ def test_a_copied_leaf_has_its_own_gradient_and_its_class():
     assert mg.grad(twin.grad.sum(), twin).data.tolist() == [2.0, 2.0]
 
 
+def test_a_copy_of_an_old_graph_is_refused_as_the_graph_is():
+    w = nn.Parameter([1.0, 2.0])
+    y = (w * w).sum()
+    w.data += 1.0
+    w.mark_changed()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        copy.deepcopy(y).backward()
+
+
 def test_a_shallow_copy_shares_the_data_and_the_graph():
     x = leaf(1.0, 2.0)
     y = copy.copy(x * x)

@@ -168,7 +168,8 @@ REDUCTIONS = {
 def test_reductions(name, reduction):
     x, axis, keepdims = reduction
     expected = REDUCTIONS[name](x, axis=axis, keepdims=keepdims)
-    equal(getattr(mg, name)(tensor(x), axis, keepdims), expected)
+    if name != "norm":  # whose second argument is an order elsewhere, so that axis goes by name
+        equal(getattr(mg, name)(tensor(x), axis, keepdims), expected)
     equal(getattr(mg, name)(tensor(x), axis=axis, keepdims=keepdims), expected)
 
 

@@ -2,6 +2,7 @@
 
 from . import methods  # what Tensor can do: grafted on here
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
+from .arrange import diag, flatten, meshgrid, repeat, tile, tril, triu
 from .conv import (
     col2im,
     conv2d,
@@ -15,11 +16,11 @@ from .conv import (
     unfold,
 )
 from .conv1d import conv1d, conv_transpose1d
+from .creation import arange, full, full_like, one_hot, ones, ones_like, zeros, zeros_like
 from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
 from .elementwise import (
     abs,
     clip,
-    cos,
     elu,
     erf,
     exp,
@@ -29,11 +30,12 @@ from .elementwise import (
     leaky_relu,
     log,
     log1p,
+    log2,
     reciprocal,
     relu,
     sigmoid,
     sign,
-    sin,
+    silu,
     softplus,
     sqrt,
     square,
@@ -57,6 +59,7 @@ from .losses import (
 )
 from .matmul import contract, einsum, linear, matmul, outer, row_products, tensordot
 from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
+from .ordering import argsort, sort, topk
 from .pool import (
     adaptive_avg_pool2d,
     avg_pool2d,
@@ -67,9 +70,27 @@ from .pool import (
     sum_pool2d,
     sum_unpool2d,
 )
-from .reduce import argmax, argmin, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var
+from .reduce import (
+    all,
+    any,
+    argmax,
+    argmin,
+    log_softmax,
+    logaddexp,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    prod,
+    softmax,
+    std,
+    sum,
+    var,
+)
 from .resample import affine_grid, grid_sample, grid_sample_grid, grid_sample_input
 from .resize import pixel_shuffle, pixel_unshuffle, upsample
+from .rounding import ceil, floor, floor_divide, remainder, round
 from .shape import (
     broadcast_to,
     concatenate,
@@ -89,3 +110,4 @@ from .shape import (
     transpose,
     unsqueeze,
 )
+from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh, tan

@@ -26,7 +26,10 @@ add.defvjp(
 @op
 def subtract(x, y, /):
     """x - y."""
-    return x - y
+    try:
+        return x - y
+    except TypeError:  # of all real numbers booleans alone have no minus
+        raise TypeError("subtract: x and y are boolean; where they differ is x ^ y") from None
 
 
 subtract.defvjp(
@@ -62,7 +65,10 @@ divide.defvjp(
 @op
 def negative(x, /):
     """-x."""
-    return -x
+    try:
+        return -x
+    except TypeError:  # of all real numbers booleans alone have no minus
+        raise TypeError("negative: x is boolean; its opposite is ~x") from None
 
 
 negative.defvjp(x=lambda g, out, x: -g)

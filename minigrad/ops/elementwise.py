@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..op import op
+from ..op import as_tensor, op
 from .arithmetic import where
 
 
@@ -36,6 +36,15 @@ def log(x, /):
 
 
 log.defvjp(x=lambda g, out, x: g / x)
+
+
+@op
+def log2(x, /):
+    """Logarithm of x > 0 to the base 2."""
+    return xp(x).log2(x)
+
+
+log2.defvjp(x=lambda g, out, x: g / x * (1 / math.log(2)))
 
 
 @op
@@ -91,24 +100,6 @@ def sign(x, /):
 
 
 sign.defvjp(x=None)
-
-
-@op
-def sin(x, /):
-    """Sine of x in radians."""
-    return xp(x).sin(x)
-
-
-sin.defvjp(x=lambda g, out, x: g * cos(x))
-
-
-@op
-def cos(x, /):
-    """Cosine of x in radians."""
-    return xp(x).cos(x)
-
-
-cos.defvjp(x=lambda g, out, x: -g * sin(x))
 
 
 @op
@@ -189,9 +180,23 @@ def erf(x, /):
 erf.defvjp(x=lambda g, out, x: g * (2.0 / math.sqrt(math.pi)) * exp(-square(x)))
 
 
-def gelu(x):
-    """x * P(Z < x) for a standard normal Z. Hendrycks & Gimpel 2016, arXiv 1606.08415."""
+def gelu(x, approximate="none"):
+    """x * P(Z < x) for a standard normal Z; by tanh instead of erf with approximate="tanh".
+
+    Hendrycks & Gimpel 2016, arXiv 1606.08415.
+    """
+    x = as_tensor(x)
+    if approximate == "tanh":
+        return x * (0.5 + 0.5 * tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate {approximate!r} is none of 'none', 'tanh'")
     return x * (0.5 + 0.5 * erf(x * math.sqrt(0.5)))
+
+
+def silu(x):
+    """x * sigmoid(x), also called swish. Elfwing et al. 2018, arXiv 1702.03118."""
+    x = as_tensor(x)
+    return x * sigmoid(x)
 
 
 @op

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import changes
 from ..backend import gpu
 from ..op import REGISTRY, Op
 from ..tensor import Tensor, ancestors
+from .instead import FUNCTIONS
 
 
 class Interop:
@@ -56,7 +58,8 @@ class Interop:
             args, options = _own_arguments(function, own, args, options)
             return own(*args, **options)  # type: ignore[misc]
         call = f"{function.__module__}.{name}".replace("numpy", "np", 1)
-        raise TypeError(f"{call} is not differentiable here; use an op, mg.NAME, or the array: {call}(x.numpy())")
+        hint = FUNCTIONS[name] if plain and name in FUNCTIONS else "an op, mg.NAME"
+        raise TypeError(f"{call} is not differentiable here; use {hint}, or the array: {call}(x.numpy())")
 
     # ---- DLPack --------------------------------------------------------------------------------------------------
 
@@ -81,6 +84,8 @@ class Interop:
             if id(t) not in memo:
                 twin = memo[id(t)] = object.__new__(type(t))
                 twin.__dict__.update(copy.deepcopy(t.__dict__, memo))
+                if changed := changes.last_change(t.data):  # an old graph stays old
+                    changes.note_at(twin.data, changed)
         return memo[id(self)]
 
     def __getstate__(self) -> dict:
@@ -104,7 +109,8 @@ def data_of(x: Any) -> Any:
 
 
 # NumPy's names for what has another one here
-_OWN_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "expand_dims": "unsqueeze", "take_along_axis": "gather"}
+_OWN_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "expand_dims": "unsqueeze"}
+_OWN_NAMES |= {"ravel": "flatten", "rint": "round"}
 # elementwise functions that are constant almost everywhere
 _CONSTANT = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite"}
 _CONSTANT |= {f"{kind}_{name}" for kind in ("bitwise", "logical") for name in ("and", "or", "xor")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tensor import Tensor
-from . import arithmetic, elementwise, reduce, shape
+from . import arithmetic, arrange, elementwise, instead, reduce, rounding, shape
 from .interop import Interop, data_of
 from .matmul import matmul
 
@@ -31,6 +31,10 @@ class Methods(Interop):
     def __rmul__(self, y: Any) -> Tensor: return arithmetic.multiply(y, self)
     def __truediv__(self, y: Any) -> Tensor: return arithmetic.divide(self, y)
     def __rtruediv__(self, y: Any) -> Tensor: return arithmetic.divide(y, self)
+    def __floordiv__(self, y: Any) -> Tensor: return rounding.floor_divide(self, y)
+    def __rfloordiv__(self, y: Any) -> Tensor: return rounding.floor_divide(y, self)
+    def __mod__(self, y: Any) -> Tensor: return rounding.remainder(self, y)
+    def __rmod__(self, y: Any) -> Tensor: return rounding.remainder(y, self)
     def __pow__(self, y: Any) -> Tensor: return arithmetic.power(self, y)
     def __rpow__(self, y: Any) -> Tensor: return arithmetic.power(y, self)
     def __matmul__(self, y: Any) -> Tensor: return matmul(self, y)
@@ -47,6 +51,8 @@ class Methods(Interop):
     def __ge__(self, y: Any) -> Tensor: return Tensor.wrap(self.data >= data_of(y))
     def __and__(self, y: Any) -> Tensor: return Tensor.wrap(self.data & data_of(y))
     def __or__(self, y: Any) -> Tensor: return Tensor.wrap(self.data | data_of(y))
+    def __xor__(self, y: Any) -> Tensor: return Tensor.wrap(self.data ^ data_of(y))
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     def __invert__(self) -> Tensor: return Tensor.wrap(~self.data)
     __hash__ = object.__hash__  # a tensor is itself, whatever it holds
 
@@ -67,16 +73,34 @@ class Methods(Interop):
     def argmin(self, axis: int | None = None) -> Tensor: return reduce.argmin(self, axis)
     def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
         return reduce.var(self, axis, keepdims, ddof)
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+        return reduce.std(self, axis, keepdims, ddof)
+    def norm(self, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return reduce.norm(self, axis=axis, keepdims=keepdims)
+    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor: return reduce.any(self, axis, keepdims)
+    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor: return reduce.all(self, axis, keepdims)
 
     def reshape(self, *lengths: Any) -> Tensor: return shape.reshape(self, _one_tuple(lengths))
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        return arrange.flatten(self, start_dim, end_dim)
     def transpose(self, *axes: Any) -> Tensor: return shape.transpose(self, _one_tuple(axes) if axes else None)
     def swapaxes(self, axis1: int, axis2: int) -> Tensor: return shape.swapaxes(self, axis1, axis2)
     def squeeze(self, axis: Any = None) -> Tensor: return shape.squeeze(self, axis)
     def unsqueeze(self, axis: int) -> Tensor: return shape.unsqueeze(self, axis)
-    def cumsum(self, axis: int) -> Tensor: return shape.cumsum(self, axis)
+    def cumsum(self, axis: int | None = None) -> Tensor: return shape.cumsum(self, axis)
     @property
     def T(self) -> Tensor: return shape.transpose(self)
     # fmt: on
+
+    if not TYPE_CHECKING:  # which would take every name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to write for a method that other libraries have."""
+            from .. import ops
+
+            function = not name.startswith("_") and callable(getattr(ops, name, None))
+            hint = instead.METHODS.get(name, f"mg.{name}(x)" if function else "")
+            raise AttributeError(f"Tensor has no {name}{hint and '; write '}{hint}", name=name, obj=self)
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_index(i) for i in index) if isinstance(index, tuple) else _index(index)
@@ -99,7 +123,7 @@ class Methods(Interop):
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
-            raise ValueError(f"the truth of {self.data.size} elements is ambiguous; use (x > 0).data.any() or .all()")
+            raise ValueError(f"the truth of {self.data.size} elements is ambiguous; use x.any() or x.all()")
         return bool(self.data)
 
     def __float__(self) -> float:
@@ -126,6 +150,10 @@ class Methods(Interop):
         if self.data.size != 1:
             raise ValueError(f"item: the tensor has shape {self.shape}, so {self.data.size} elements; it must have one")
         return self.data.item()
+
+    def tolist(self) -> Any:
+        """Return the elements as Python numbers, in nested lists."""
+        return self.data.tolist()
 
     def numpy(self) -> np.ndarray:
         """Return the elements as a NumPy array: on the CPU a read-only view of .data, else a copy of it.

@@ -5,13 +5,15 @@ axis is an int, several ints, or None for all axes; keepdims keeps the reduced a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..backend import xp
-from ..op import op
+from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import where
-from .elementwise import exp
+from .elementwise import exp, sigmoid
 from .shape import broadcast_to, check_axes, flip, pad, reshape, unsqueeze
 
 
@@ -38,6 +40,15 @@ def var(x, axis=None, keepdims=False, ddof=0):
         raise ValueError(f"var: ddof {ddof} leaves nothing to divide by, of {n} elements")
     deviation = x - mean(x, axis, keepdims=True)
     return sum(deviation * deviation, axis, keepdims) * (1.0 / (n - ddof))
+
+
+def std(x, axis=None, keepdims=False, ddof=0):
+    """Root of the mean squared distance from the mean, over the count minus ddof; the gradient at 0 is 0."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    n = _count("std", x, axis)
+    if n <= ddof:
+        raise ValueError(f"std: ddof {ddof} leaves nothing to divide by, of {n} elements")
+    return norm(x - mean(x, axis, keepdims=True), axis=axis, keepdims=keepdims) * (1 / math.sqrt(n - ddof))
 
 
 @op
@@ -117,6 +128,24 @@ logsumexp.defvjp(x=lambda g, out, x, axis, keepdims: _restore(g, x, axis) * soft
 
 
 @op
+def logaddexp(x, y, /):
+    """log(e**x + e**y), elementwise, without overflow."""
+    return xp(x if not isinstance(x, float | int) else y).logaddexp(x, y)
+
+
+def _logaddexp_rule(g, out, x, y):
+    # e^x / (e^x + e^y) = 1 / (1 + e^(y - x)); two equal infinities, which have no difference, share alike
+    same = (x == y) & (abs(out) == math.inf)
+    return g * sigmoid(where(same, 0.0, x) - where(same, 0.0, y))
+
+
+logaddexp.defvjp(
+    x=lambda g, out, x, y: unbroadcast(_logaddexp_rule(g, out, x, y), x),
+    y=lambda g, out, x, y: unbroadcast(_logaddexp_rule(g, out, y, x), y),
+)
+
+
+@op
 def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
     axis = _known("softmax", axis, x)
@@ -141,8 +170,11 @@ log_softmax.defvjp(x=lambda g, out, x, axis: g - exp(out) * sum(g, axis, keepdim
 
 
 @op
-def norm(x, /, axis=None, keepdims=False):
-    """Euclidean length sqrt(sum x**2); the gradient at the zero vector is 0."""
+def norm(x, /, *, axis=None, keepdims=False):
+    """Euclidean length sqrt(sum x**2); the gradient at the zero vector is 0.
+
+    axis goes by name: the second argument of NumPy's and PyTorch's norm is an order.
+    """
     return xp(x).sqrt((x * x).sum(axis=_known("norm", axis, x), keepdims=keepdims))
 
 
@@ -162,6 +194,18 @@ def argmax(x, axis=None):
 def argmin(x, axis=None):
     """Index of the smallest element along an axis, of x made flat if None. An integer tensor: no gradient."""
     return Tensor.wrap((x.data if isinstance(x, Tensor) else Tensor(x).data).argmin(axis))
+
+
+def any(x, axis=None, keepdims=False):
+    """Is an element along an axis other than 0? A boolean tensor: no gradient."""
+    x = as_tensor(x).data
+    return Tensor.wrap(x.any(axis=_known("any", axis, x), keepdims=keepdims))
+
+
+def all(x, axis=None, keepdims=False):
+    """Are all elements along an axis other than 0? A boolean tensor: no gradient."""
+    x = as_tensor(x).data
+    return Tensor.wrap(x.all(axis=_known("all", axis, x), keepdims=keepdims))
 
 
 def _known(name, axis, x):

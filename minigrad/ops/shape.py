@@ -213,12 +213,12 @@ def gather(x, index, axis):
 
 
 @op
-def cumsum(x, /, axis):
-    """Sums of the elements of x up to and including each, along an axis."""
+def cumsum(x, /, axis=None):
+    """Sums of the elements of x up to and including each, along an axis; of x made flat if None."""
     return xp(x).cumsum(x, axis)
 
 
-cumsum.defvjp(x=lambda g, out, x, axis: flip(cumsum(flip(g, axis), axis), axis))
+cumsum.defvjp(x=lambda g, out, x, axis: flip(cumsum(flip(g, axis), axis), axis).reshape(x.shape))
 
 
 def check_axis(name: str, axis: int, ndim: int) -> int:

@@ -1,0 +1,48 @@
+"""Rounding, and division with a remainder. What is whole is constant between its jumps: no gradient."""
+
+from __future__ import annotations
+
+from ..backend import xp
+from ..op import op, unbroadcast
+
+
+@op
+def floor(x, /):
+    """The largest whole number up to x. Constant almost everywhere: no gradient."""
+    return xp(x).floor(x)
+
+
+@op
+def ceil(x, /):
+    """The smallest whole number from x on. Constant almost everywhere: no gradient."""
+    return xp(x).ceil(x)
+
+
+@op
+def round(x, /, decimals=0):
+    """x to so many decimals; halves to the even neighbour. Constant almost everywhere: no gradient."""
+    return xp(x).round(x, decimals)
+
+
+@op
+def floor_divide(x, y, /):
+    """x // y, the largest whole number up to x / y. Constant almost everywhere: no gradient."""
+    return x // y
+
+
+floor.defvjp(x=None)
+ceil.defvjp(x=None)
+round.defvjp(x=None)
+floor_divide.defvjp(x=None, y=None)
+
+
+@op
+def remainder(x, y, /):
+    """x % y = x - y * (x // y), which has the sign of y."""
+    return x % y
+
+
+remainder.defvjp(
+    x=lambda g, out, x, y: unbroadcast(g, x),
+    y=lambda g, out, x, y: unbroadcast(-g * floor_divide(x, y), y),
+)

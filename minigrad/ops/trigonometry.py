@@ -1,0 +1,91 @@
+"""Sine, cosine and their kin, elementwise; angles are in radians."""
+
+from __future__ import annotations
+
+from ..backend import xp
+from ..op import op, unbroadcast
+from .elementwise import sqrt, square
+
+
+@op
+def sin(x, /):
+    """Sine of x in radians."""
+    return xp(x).sin(x)
+
+
+sin.defvjp(x=lambda g, out, x: g * cos(x))
+
+
+@op
+def cos(x, /):
+    """Cosine of x in radians."""
+    return xp(x).cos(x)
+
+
+cos.defvjp(x=lambda g, out, x: -g * sin(x))
+
+
+@op
+def tan(x, /):
+    """Tangent of x in radians."""
+    return xp(x).tan(x)
+
+
+tan.defvjp(x=lambda g, out, x: g * (1.0 + square(out)))
+
+
+@op
+def arcsin(x, /):
+    """The angle in [-pi/2, pi/2] whose sine is x in [-1, 1]; the gradient at both ends is infinite."""
+    return xp(x).arcsin(x)
+
+
+arcsin.defvjp(x=lambda g, out, x: g / sqrt(1.0 - square(x)))
+
+
+@op
+def arccos(x, /):
+    """The angle in [0, pi] whose cosine is x in [-1, 1]; the gradient at both ends is infinite."""
+    return xp(x).arccos(x)
+
+
+arccos.defvjp(x=lambda g, out, x: -g / sqrt(1.0 - square(x)))
+
+
+@op
+def arctan(x, /):
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+    return xp(x).arctan(x)
+
+
+arctan.defvjp(x=lambda g, out, x: g / (1.0 + square(x)))
+
+
+@op
+def arctan2(y, x, /):
+    """The angle in [-pi, pi] at which the point (x, y) lies, from the direction (1, 0); y comes first, as in NumPy."""
+    return xp(x if not isinstance(x, float | int) else y).arctan2(y, x)
+
+
+arctan2.defvjp(
+    y=lambda g, out, y, x: unbroadcast(g * x / (x * x + y * y), y),
+    x=lambda g, out, y, x: unbroadcast(-g * y / (x * x + y * y), x),
+)
+
+
+@op
+def sinh(x, /):
+    """Hyperbolic sine (e**x - e**-x) / 2."""
+    return xp(x).sinh(x)
+
+
+sinh.defvjp(x=lambda g, out, x: g * cosh(x))
+
+
+@op
+def cosh(x, /):
+    """Hyperbolic cosine (e**x + e**-x) / 2."""
+    return xp(x).cosh(x)
+
+
+cosh.defvjp(x=lambda g, out, x: g * sinh(x))
