@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from .checkpoint import FilePath, from_bfloat16, open_existing
+from .checkpoint.arrays import FilePath, from_bfloat16, open_existing
 
 MAGIC = 0x1950A86A20F9469CFC6C
 

@@ -19,6 +19,7 @@ settings.load_profile("minigrad")
 
 def pytest_addoption(parser):
     parser.addoption("--seeds", type=int, default=1, help="trainings a quality bar is held against, by their median")
+    parser.addoption("--mutants", type=int, default=10**6, help="damaged files that the tests marked fuzz read")
 
 
 @pytest.fixture

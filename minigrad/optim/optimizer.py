@@ -42,6 +42,8 @@ class Optimizer:
             self.lr_factors += [self._number("lr of a group", group.get("lr", self.lr)) / self.lr] * len(xs)
             decay = self._number("weight_decay of a group", group.get("weight_decay", self.weight_decay))
             self.weight_decays += [decay] * len(xs)
+        numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float | list | tuple)}
+        self.made_with = {"class": type(self).__name__, **numbers}  # the same for the same bits
         self.parameters = check_parameters(type(self).__name__, flat)
         self.state_names = state
         self.state: dict[str, Array] = {"steps": np.zeros(len(self.parameters), np.int64)}
@@ -82,12 +84,15 @@ class Optimizer:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of the step counts, "steps", and of the state, "m.0", "m.1" and so on.
 
-        With them, and made with the same arguments, another optimizer goes on bit for bit.
+        With them, and made with the same arguments (which made_with has), another optimizer goes on bit for bit.
         """
         return {name: to_device(a, "cpu").copy() for name, a in self.state.items()}
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what state_dict returned. ValueError, with nothing changed, if names, shapes or dtypes differ."""
+        """Take over what state_dict returned.
+
+        ValueError, with nothing changed, if names, shapes or dtypes differ, or a count of steps is negative.
+        """
         for name in sorted(self.state.keys() | arrays.keys()):
             got, own = _kind(arrays.get(name)), _kind(self.state.get(name))
             if got != own:
@@ -95,6 +100,8 @@ class Optimizer:
                     f"{type(self).__name__}: {name!r} is {got} in the loaded state, {own} here; the optimizers' kind, "
                     "options and parameters must be the same"
                 )
+        if (arrays["steps"] < 0).any():
+            raise ValueError(f"{type(self).__name__}: the loaded state has counted fewer than 0 steps; it is damaged")
         for name, a in self.state.items():
             a[...] = to_device(arrays[name], device_of(a))
 

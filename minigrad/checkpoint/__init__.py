@@ -1,0 +1,6 @@
+"""Arrays on disk, and training runs that stop and go on bit for bit."""
+
+from .arrays import load, save
+from .training import load_training, save_training
+
+__all__ = ["load", "load_training", "save", "save_training"]
