@@ -243,4 +243,4 @@ def loss_of_output(
 def neighbours_apart(x: Tensor, order: int) -> Tensor:
     """Total variation of images (N, C, H, W) as a mean over all pairs of neighbours: |difference|**order, 1 or 2."""
     N, C, H, W = x.shape
-    return mg.total_variation(x, order) * (1 / (N * C * (H * (W - 1) + (H - 1) * W)))
+    return mg.total_variation(x, order) / (N * C * (H * (W - 1) + (H - 1) * W))

@@ -55,7 +55,7 @@ class BatchNorm1d(Module):
         n = x.size // C
         if n < 2:
             raise ValueError(f"{name}: x has shape {x.shape}, one value a channel; training needs at least two")
-        self._track(x.data.mean(axis=axes), x.data.var(axis=axes) * (n / (n - 1)))
+        self._track(ops.mean(x.detach(), axes).data, ops.var(x.detach(), axes, ddof=1).data)
         return ops.batch_norm(x, None, None, self.weight, self.bias, eps=self.eps)
 
     def _track(self, mean, var) -> None:

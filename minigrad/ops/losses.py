@@ -45,7 +45,7 @@ def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
     """d**2 / (2 beta) for a difference |d| < beta, |d| - beta / 2 beyond: huber_loss / beta. Girshick 2015."""
     if not beta > 0:
         raise ValueError(f"smooth_l1_loss: beta is {beta}; it must be positive; beta -> 0 is l1_loss")
-    return huber_loss(x, target, reduction, delta=beta) * (1.0 / beta)
+    return huber_loss(x, target, reduction, delta=beta) / beta
 
 
 @op
@@ -154,7 +154,7 @@ def _class_loss(name, log_p, classes, weight, ignore_index, reduction, smoothing
     picked = gather(log_p, xp(safe).expand_dims(safe, axis), axis).reshape(classes.shape)
     loss = -picked * share
     if smoothing:
-        spread = sum(log_p * weight.reshape(C, *[1] * (log_p.ndim - axis - 1)), axis) * (1.0 / C)
+        spread = sum(log_p * weight.reshape(C, *[1] * (log_p.ndim - axis - 1)), axis) / C
         loss = loss * (1.0 - smoothing) - spread * smoothing
     loss = where(counted, loss, 0.0)  # ... and are dropped: a product with 0 would let an infinity through
 
@@ -207,7 +207,7 @@ def gram_matrix(x):
     if x.ndim != 4:
         raise ValueError(f"gram_matrix: x has shape {x.shape}; want four axes, (N,C,H,W)")
     N, C, H, W = x.shape
-    return row_products(reshape(x, (N, C, H * W))) * (1.0 / (C * H * W))
+    return row_products(reshape(x, (N, C, H * W))) / (C * H * W)
 
 
 def _alike(name, x, target):

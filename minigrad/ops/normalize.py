@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from ..backend import xp
+from ..kernels.total import total
 from ..op import op
 from .elementwise import sqrt
 from .reduce import mean, var
@@ -16,8 +21,11 @@ def standardize(x, /, axis, eps=1e-5):
     Ioffe & Szegedy 2015, arXiv 1502.03167.
     """
     axis = check_axes("standardize", axis, x.ndim)
-    centred = x - x.mean(axis=axis, keepdims=True)
-    return centred / xp(x).sqrt((centred * centred).mean(axis=axis, keepdims=True) + eps)
+    if x.dtype == np.float16:  # sums and squares may be too large where the result is not
+        return standardize.forward(x.astype(np.float32), axis, eps).astype(np.float16)
+    n = math.prod([x.shape[i] for i in axis])
+    centred = x - total(x, axis, True) / n
+    return centred / xp(x).sqrt(total(centred * centred, axis, True) / n + eps)
 
 
 def _standardize_rule(g, out, x, axis, eps):

@@ -79,7 +79,9 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     x = _images("avg_pool2d", x)
     geo = _geometry("avg_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
     counts = np.outer(*(_window_lengths(geo, axis, count_include_pad) for axis in (0, 1)))  # (oh,ow)
-    return sum_pool2d(x, geo) * xp(x.data).asarray(1 / counts, x.dtype)
+    if x.dtype == np.float16:  # the sum of a window may be too large where its mean is not
+        return (sum_pool2d(x.astype(np.float32), geo) / xp(x.data).asarray(counts, np.float32)).astype(np.float16)
+    return sum_pool2d(x, geo) / xp(x.data).asarray(counts, x.dtype)
 
 
 def _window_lengths(geo: Geometry, axis: int, count_include_pad: bool) -> np.ndarray:

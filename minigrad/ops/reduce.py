@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from ..backend import xp
+from ..kernels.total import total
 from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import where
@@ -20,7 +21,7 @@ from .shape import broadcast_to, check_axes, flip, pad, reshape, unsqueeze
 @op
 def sum(x, /, axis=None, keepdims=False):
     """Sum of elements."""
-    return x.sum(axis=_known("sum", axis, x), keepdims=keepdims)
+    return total(x, _known("sum", axis, x), keepdims)
 
 
 sum.defvjp(x=lambda g, out, x, axis, keepdims: broadcast_to(_restore(g, x, axis), x.shape))
@@ -29,7 +30,10 @@ sum.defvjp(x=lambda g, out, x, axis, keepdims: broadcast_to(_restore(g, x, axis)
 def mean(x, axis=None, keepdims=False):
     """Arithmetic mean. ValueError over no elements."""
     x = x if isinstance(x, Tensor) else Tensor(x)
-    return sum(x, axis, keepdims) * (1.0 / _count("mean", x, axis))
+    n = _count("mean", x, axis)
+    if x.dtype == np.float16:  # the sum may be too large where the mean is not
+        return mean(x.astype(np.float32), axis, keepdims).astype(np.float16)
+    return sum(x, axis, keepdims) / n
 
 
 def var(x, axis=None, keepdims=False, ddof=0):
@@ -38,8 +42,10 @@ def var(x, axis=None, keepdims=False, ddof=0):
     n = _count("var", x, axis)
     if n <= ddof:
         raise ValueError(f"var: ddof {ddof} leaves nothing to divide by, of {n} elements")
+    if x.dtype == np.float16:  # squares may be too large or too small where their mean is not
+        return var(x.astype(np.float32), axis, keepdims, ddof).astype(np.float16)
     deviation = x - mean(x, axis, keepdims=True)
-    return sum(deviation * deviation, axis, keepdims) * (1.0 / (n - ddof))
+    return sum(deviation * deviation, axis, keepdims) / (n - ddof)
 
 
 def std(x, axis=None, keepdims=False, ddof=0):
@@ -48,7 +54,9 @@ def std(x, axis=None, keepdims=False, ddof=0):
     n = _count("std", x, axis)
     if n <= ddof:
         raise ValueError(f"std: ddof {ddof} leaves nothing to divide by, of {n} elements")
-    return norm(x - mean(x, axis, keepdims=True), axis=axis, keepdims=keepdims) * (1 / math.sqrt(n - ddof))
+    if x.dtype == np.float16:  # as in var
+        return std(x.astype(np.float32), axis, keepdims, ddof).astype(np.float16)
+    return norm(x - mean(x, axis, keepdims=True), axis=axis, keepdims=keepdims) / math.sqrt(n - ddof)
 
 
 @op
@@ -117,9 +125,9 @@ def logsumexp(x, /, axis=None, keepdims=False):
     axis = _known("logsumexp", axis, x)
     top = _largest(x, axis)
     top = xp(x).where(xp(x).isfinite(top), top, 0)
-    total = xp(x).exp(x - top).sum(axis=axis, keepdims=True)
+    e = xp(x).exp(x - top)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the right answer
-        out = xp(x).log(total) + top
+        out = xp(x).log(total(e, axis, True)) + top
     return out if keepdims else out.squeeze(axis)
 
 
@@ -150,7 +158,7 @@ def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
     axis = _known("softmax", axis, x)
     e = xp(x).exp(x - _largest(x, axis))
-    return e / e.sum(axis=axis, keepdims=True)
+    return e / total(e, axis, True)
 
 
 softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=True)))
@@ -163,7 +171,7 @@ def log_softmax(x, /, axis=-1):
     shifted = x - _largest(x, axis)
     if not x.size:
         return shifted
-    return shifted - xp(x).log(xp(x).exp(shifted).sum(axis=axis, keepdims=True))
+    return shifted - xp(x).log(total(xp(x).exp(shifted), axis, True))
 
 
 log_softmax.defvjp(x=lambda g, out, x, axis: g - exp(out) * sum(g, axis, keepdims=True))
@@ -175,7 +183,7 @@ def norm(x, /, *, axis=None, keepdims=False):
 
     axis goes by name: the second argument of NumPy's and PyTorch's norm is an order.
     """
-    return xp(x).sqrt((x * x).sum(axis=_known("norm", axis, x), keepdims=keepdims))
+    return xp(x).sqrt(total(x * x, _known("norm", axis, x), keepdims))
 
 
 def _norm_rule(g, out, x, axis, keepdims):
