@@ -268,8 +268,8 @@ for f in (mg.softmax, mg.log_softmax):
 case("standardize", lambda x: mg.standardize(x, 0), real(3, 2))
 case("standardize", lambda x: mg.standardize(x, (0, -1), eps=0.1), real(2, 2, 2))
 case("layer_norm", mg.layer_norm, real(2, 4))
-case("layer_norm", mg.layer_norm, real(2, 4), real(4), real(4))
-case("layer_norm", lambda x, w: mg.layer_norm(x, w, axis=(-2, -1)), real(2, 2, 3), real(2, 3))
+case("layer_norm", lambda x, w, b: mg.layer_norm(x, w=w, b=b), real(2, 4), real(4), real(4))
+case("layer_norm", lambda x, w: mg.layer_norm(x, axis=(-2, -1), w=w), real(2, 2, 3), real(2, 3))
 case("batch_norm", mg.batch_norm, real(4, 2))
 case("batch_norm", lambda x, w, b: mg.batch_norm(x, w=w, b=b), real(2, 2, 3), real(2), real(2))
 case("batch_norm", mg.batch_norm, real(2, 3), real(3), positive(3), real(3), real(3))
@@ -426,6 +426,10 @@ case("avg_pool2d", lambda x: mg.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_inc
 case("sum_pool2d", lambda x: mg.sum_pool2d(x, POOLING), real(1, 2, 5, 4))
 case("sum_unpool2d", lambda x: mg.sum_unpool2d(x, POOLING), real(1, 2, 2, 5))
 case("adaptive_avg_pool2d", lambda x: mg.adaptive_avg_pool2d(x, 1), real(2, 2, 3, 4))
+case("adaptive_avg_pool2d", lambda x: mg.adaptive_avg_pool2d(x, (2, 5)), real(2, 1, 5, 3))
+case("max_pool1d", lambda x: mg.max_pool1d(x, 3, 2, padding=1, ceil_mode=True), distinct(2, 1, 6))
+case("avg_pool1d", lambda x: mg.avg_pool1d(x, 3, 2, padding=1, count_include_pad=False), real(2, 1, 6))
+case("adaptive_avg_pool1d", lambda x: mg.adaptive_avg_pool1d(x, 2), real(1, 2, 5))
 
 # ---- resampling ------------------------------------------------------------------------------------------------------
 
@@ -449,7 +453,8 @@ for mode in ("zeros", "border", "reflection"):
     for align in (False, True):
         how = {"padding_mode": mode, "align_corners": align}
         image, grid, samples = positive(1, 2, 3, 4), points(3, 4, align, 1, 2, 3), real(1, 2, 2, 3)
-        case("grid_sample", lambda x, grid, how=how: mg.grid_sample(x, grid, **how), image, grid)
+        case("grid_sample_bilinear", lambda x, grid, how=how: mg.grid_sample_bilinear(x, grid, **how), image, grid)
+        case("grid_sample", lambda x, grid, how=how: mg.grid_sample(x, grid, mode="nearest", **how), image, grid)
         case(
             "grid_sample_grid", lambda y, x, grid, how=how: mg.grid_sample_grid(y, x, grid, **how), samples, image, grid
         )
@@ -474,7 +479,7 @@ case("pixel_unshuffle", lambda x: mg.pixel_unshuffle(x, 2), real(2, 1, 2, 4))
 case("group_norm", lambda x: mg.group_norm(x, 2), real(1, 4, 2, 1))
 case("group_norm", lambda x, w, b: mg.group_norm(x, 1, w, b, eps=0.1), real(2, 2, 1, 2), real(2), real(2, 2))
 case("instance_norm", mg.instance_norm, real(2, 1, 2, 3))
-case("instance_norm", mg.instance_norm, real(2, 2, 3), real(2, 2), real(2))
+case("instance_norm", lambda x, w, b: mg.instance_norm(x, w=w, b=b), real(2, 2, 3), real(2, 2), real(2))
 case("total_variation", mg.total_variation, distinct(2, 1, 3, 2))
 case("total_variation", lambda x: mg.total_variation(x, order=1), distinct(1, 2, 2, 3))
 case("gram_matrix", mg.gram_matrix, real(2, 2, 1, 3))

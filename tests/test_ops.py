@@ -374,7 +374,7 @@ def nested_standardize(x, eps=1e-5):
 @given(x=arrays((3, 4)), w=arrays(4), b=arrays(4))
 def test_normalisations(x, w, b):
     equal(mg.standardize(tensor(x), 1), nested_standardize(x))
-    equal(mg.layer_norm(tensor(x), tensor(w), tensor(b), eps=0.1), nested_standardize(x, 0.1) * w + b)
+    equal(mg.layer_norm(tensor(x), w=tensor(w), b=tensor(b), eps=0.1), nested_standardize(x, 0.1) * w + b)
     equal(mg.batch_norm(tensor(x), w=tensor(w), b=tensor(b)), nested_standardize(x.T).T * w + b)
     given_statistics = mg.batch_norm(tensor(x), tensor(b), mg.abs(tensor(w)), eps=0.5)
     equal(given_statistics, (x - b) / np.sqrt(np.fabs(w) + 0.5))

@@ -1,6 +1,7 @@
 """Pooling against nested loops, for all that Hypothesis can think of."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_max_pool2d_picks_the_first_of_the_largest_and_its_gradient_goes_there(p
     index = pool(x, *how, winner)
     planes = x.reshape(*x.shape[:2], -1)
     t = mg.Tensor(x, requires_grad=True)
-    y = mg.max_pool2d(t, *how)
+    y = mg.max_pool2d(t, *how[:-1], ceil_mode=how[-1])
     np.testing.assert_array_equal(y.data, [[p[i] for p, i in zip(*pair)] for pair in zip(planes, index)])
     g = np.random.default_rng(seed).normal(size=y.shape)
     expected = np.zeros_like(planes)
@@ -152,9 +153,38 @@ def test_the_work_is_cut_into_parts_without_a_trace(kernel, stride, rng, monkeyp
     assert all(np.array_equal(a, b) for a, b in zip(whole, results()))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 3), (4, 6), (7, 6), (9, 13), 5])
+def test_adaptive_pooling_averages_windows_that_cover_the_image(size, rng):
+    x = rng.normal(size=(2, 3, 7, 6))
+    oh, ow = (size, size) if isinstance(size, int) else size
+    expected = np.empty((2, 3, oh, ow))
+    for i, j in np.ndindex(oh, ow):
+        rows = slice(math.floor(i * 7 / oh), math.ceil((i + 1) * 7 / oh))
+        columns = slice(math.floor(j * 6 / ow), math.ceil((j + 1) * 6 / ow))
+        expected[:, :, i, j] = x[:, :, rows, columns].mean(axis=(2, 3))
+    np.testing.assert_allclose(mg.adaptive_avg_pool2d(x, size).data, expected, rtol=1e-12, atol=1e-14)
+    assert mg.adaptive_avg_pool2d(x.astype(np.float32), size).dtype == np.float32
+    np.testing.assert_allclose(nn.AdaptiveAvgPool2d(size)(mg.Tensor(x)), expected, rtol=1e-12, atol=1e-14)
+
+
+@given(poolings())
+def test_signals_are_pooled_as_images_one_pixel_high(pooling):
+    x, (_, kernel), (_, stride), (_, padding), ceil_mode = pooling
+    x = x[:, :, 0]
+    how = [(1, kernel), (1, stride), (0, padding), ceil_mode]
+    largest = pool(x[:, :, None], *how, lambda plane, i, j: max(plane[0, k] for k in j if 0 <= k < plane.shape[1]))
+    y = mg.max_pool1d(x, kernel, stride, padding, ceil_mode=ceil_mode)
+    assert np.array_equal(y.data, largest[:, :, 0])
+    for with_padding in (True, False):
+        expected = mg.avg_pool2d(x[:, :, None], *how, with_padding).data[:, :, 0]
+        assert np.array_equal(mg.avg_pool1d(x, (kernel,), stride, padding, ceil_mode, with_padding).data, expected)
+    means = [[[part.mean() for part in np.split(row, len(row))] for row in image] for image in x]
+    np.testing.assert_allclose(mg.adaptive_avg_pool1d(x, x.shape[2]).data, means, rtol=1e-15)
+
+
 def test_layers_pool_as_their_functions_do(rng):
     x = mg.Tensor(rng.normal(size=(2, 3, 7, 6)))
-    assert np.array_equal(nn.MaxPool2d(3, 2, 1, ceil_mode=True)(x), mg.max_pool2d(x, 3, 2, 1, True))
+    assert np.array_equal(nn.MaxPool2d(3, 2, 1, ceil_mode=True)(x), mg.max_pool2d(x, 3, 2, 1, ceil_mode=True))
     assert np.array_equal(nn.MaxPool2d((2, 3))(x), mg.max_pool2d(x, (2, 3)))
     assert np.array_equal(nn.AvgPool2d(3, (2, 1), 1, True, False)(x), mg.avg_pool2d(x, 3, (2, 1), 1, True, False))
     np.testing.assert_allclose(nn.AdaptiveAvgPool2d(1)(x), x.data.mean(axis=(2, 3), keepdims=True))
@@ -174,7 +204,16 @@ ERRORS = [
     ("kernel", lambda: mg.avg_pool2d(X, 0), "avg_pool2d: kernel_size is 0; it must be a whole number from 1"),
     ("stride", lambda: mg.avg_pool2d(X, 2, 0), "avg_pool2d: stride is 0; it must be a whole number from 1"),
     ("negative padding", lambda: mg.avg_pool2d(X, 2, 1, -1), "avg_pool2d: padding is -1; it must be a whole number"),
-    ("adaptive", lambda: mg.adaptive_avg_pool2d(X, (2, 1)), r"output_size is \(2, 1\); only 1 is available"),
+    (
+        "adaptive",
+        lambda: mg.adaptive_avg_pool2d(X, (2, 0)),
+        r"output_size is \(2, 0\); it must be a whole",
+    ),
+    ("adaptive of nothing", lambda: mg.adaptive_avg_pool2d(X[:, :, :0], 2), "there are no pixels to average"),
+    ("signals", lambda: mg.max_pool1d(X, 2), r"max_pool1d: x is float64 of shape \(1, 2, 4, 5\); want .*, \(N,C,L\)"),
+    ("signals' kernel", lambda: mg.avg_pool1d(X[0], (2, 2)), r"avg_pool1d: kernel_size is \(2, 2\); it must be"),
+    ("signals' window", lambda: mg.max_pool1d(X[0], 6), r"the window \(1, 6\) is larger than images of \(1, 5\)"),
+    ("signals' size", lambda: mg.adaptive_avg_pool1d(X[0], 0), "adaptive_avg_pool1d: output_size is 0; it must"),
 ]
 
 

@@ -36,11 +36,16 @@ def samplings(draw):
     return x, grid, draw(st.sampled_from(sorted(NDIMAGE))), draw(st.booleans())
 
 
+def named(how):
+    """Return how to sample as the options of mg.grid_sample."""
+    return dict(zip(("padding_mode", "align_corners"), how))
+
+
 @given(samplings())
 def test_grid_sample_reads_between_pixels_as_scipy_does(sampling):
     x, grid, *how = sampling
     expected = [[read(plane, points, *how) for plane in image] for image, points in zip(x, grid)]
-    np.testing.assert_allclose(mg.grid_sample(x, grid, *how).data, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(mg.grid_sample(x, grid, **named(how)).data, expected, rtol=1e-12, atol=1e-12)
 
 
 @given(samplings(), st.integers(0, 99))
@@ -54,7 +59,9 @@ def test_the_gradient_of_grid_sample_to_the_image_is_the_transposed_matrix_of_sa
         matrix = np.array([read(unit, points, *how) for unit in units])  # (HW,oh,ow)
         expected[n] = np.einsum("pij,cij->cp", matrix, y[n]).reshape(x.shape[1:])
     t = mg.Tensor(x, requires_grad=True)
-    np.testing.assert_allclose(mg.grad(mg.grid_sample(t, grid, *how), t, y).data, expected, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(
+        mg.grad(mg.grid_sample(t, grid, **named(how)), t, y).data, expected, rtol=1e-11, atol=1e-11
+    )
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -62,7 +69,7 @@ def test_the_gradient_of_grid_sample_to_the_image_is_the_transposed_matrix_of_sa
 def test_beyond_the_border_nothing_moves(mode, beyond, align_corners):
     x = mg.Tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]], requires_grad=True)
     grid = mg.Tensor([[[[3.5, 4.0], [2.5, 9.0]]]], requires_grad=True)
-    y = mg.grid_sample(x, grid, mode, align_corners)
+    y = mg.grid_sample(x, grid, padding_mode=mode, align_corners=align_corners)
     dx, dgrid = mg.grad(y.sum(), [x, grid])
     assert y.data.tolist() == [[[[beyond, beyond]]]]
     assert not dgrid.data.any()
@@ -82,9 +89,47 @@ def test_samples_of_a_small_image_are_those_of_pytorch():
         ("reflection", True): ([9.0625, 7.125, 21.875], [[7.25, 8.75], [0.0, 3.5], [-12.5, 12.25]]),
     }
     for how, (values, slopes) in literals.items():
-        y = mg.grid_sample(x, grid, *how)
+        y = mg.grid_sample(x, grid, **named(how))
         assert y.data.ravel().tolist() == values
         assert mg.grad(y.sum(), grid).data[0, 0].tolist() == slopes
+
+
+@given(samplings(), st.integers(0, 99))
+def test_the_nearest_mode_reads_one_pixel_and_its_gradient_goes_there(sampling, seed):
+    x, grid, padding_mode, align_corners = sampling
+    H, W = x.shape[2:]
+
+    def index(c, n):
+        """Return the pixel nearest to c, -1 for none."""
+        p = pixels(c, n, align_corners)
+        if padding_mode == "reflection":  # one mirror image after another
+            low, high = (0, n - 1) if align_corners else (-0.5, n - 0.5)
+            while n > 1 and not low <= p <= high:
+                p = 2 * low - p if p < low else 2 * high - p
+        if padding_mode != "zeros":
+            p = min(max(p, 0), n - 1)
+        i = round(p)  # halves to even, as PyTorch
+        return i if 0 <= i < n else -1
+
+    y = np.random.default_rng(seed).normal(size=(*x.shape[:2], *grid.shape[1:3]))
+    expected, gradient = np.zeros_like(y), np.zeros_like(x)
+    for n, i, j in np.ndindex(*grid.shape[:3]):
+        row, column = index(grid[n, i, j, 1], H), index(grid[n, i, j, 0], W)
+        if row >= 0 and column >= 0:
+            expected[n, :, i, j] = x[n, :, row, column]
+            gradient[n, :, row, column] += y[n, :, i, j]
+    t, points = mg.Tensor(x, requires_grad=True), mg.Tensor(grid, requires_grad=True)
+    out = mg.grid_sample(t, points, mode="nearest", padding_mode=padding_mode, align_corners=align_corners)
+    assert np.array_equal(out.data, expected)
+    dx, dgrid = mg.grad(out, [t, points], y)
+    np.testing.assert_allclose(dx.data, gradient, rtol=1e-13, atol=1e-13)
+    assert not dgrid.data.any()
+
+
+def test_a_point_between_pixels_reads_the_one_of_even_index():
+    x = np.arange(4.0).reshape(1, 1, 1, 4)
+    grid = np.stack([(2 * np.array([[0.5, 1.5, 2.5, -0.5, 3.5]]) + 1) / 4 - 1, np.zeros((1, 5))], axis=-1)[None]
+    assert mg.grid_sample(x, grid, mode="nearest").data.ravel().tolist() == [0.0, 2.0, 2.0, 0.0, 0.0]
 
 
 def test_a_point_that_is_nan_reads_nan_and_disturbs_no_other():
@@ -92,6 +137,8 @@ def test_a_point_that_is_nan_reads_nan_and_disturbs_no_other():
     y = mg.grid_sample(x, np.array([[[[np.nan, 0.0], [0.0, 0.0]]]]))
     np.testing.assert_array_equal(y.data, [[[[np.nan, 1.0]]] * 2])
     assert np.isnan(mg.grad(y.sum(), x).data).any()
+    y = mg.grid_sample(x, np.array([[[[np.nan, 0.0], [0.0, 0.0]]]]), mode="nearest")
+    np.testing.assert_array_equal(y.data, [[[[np.nan, 1.0]]] * 2])
 
 
 def test_sampling_is_cut_into_parts_without_a_trace(rng, monkeypatch):
@@ -194,7 +241,7 @@ def test_group_norm_standardizes_groups_of_channels(groups, rng):
 
 def test_instance_norm_takes_weights_of_each_examples_own(rng):
     x, w, b = rng.normal(2, 3, size=(3, 4, 5, 2)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
-    y = mg.instance_norm(x, mg.Tensor(w), mg.Tensor(b), eps=0.1).data
+    y = mg.instance_norm(x, w=mg.Tensor(w), b=mg.Tensor(b), eps=0.1).data
     for n, c in np.ndindex(3, 4):
         plane = x[n, c]
         np.testing.assert_allclose(y[n, c], (plane - plane.mean()) / np.sqrt(plane.var() + 0.1) * w[n, c] + b[n, c])
@@ -254,8 +301,19 @@ ERRORS = [
     ("batch", lambda: mg.grid_sample(X, GRID[:1]), ValueError, r"grid \(1, 6, 7, 2\); want \(N,C,H,W\) and"),
     ("no pixels", lambda: mg.grid_sample(X[:, :, :0], GRID), ValueError, r"x has shape \(2, 3, 0, 5\)"),
     ("dtypes", lambda: mg.grid_sample(X, GRID.astype("f")), TypeError, "x is float64, grid float32; want one"),
-    ("mode", lambda: mg.grid_sample(X, GRID, "wrap"), ValueError, "padding_mode 'wrap' is none of 'zeros', 'border',"),
+    (
+        "mode",
+        lambda: mg.grid_sample(X, GRID, padding_mode="wrap"),
+        ValueError,
+        "padding_mode 'wrap' is none of 'zeros', 'border',",
+    ),
     ("theta", lambda: mg.affine_grid(np.ones((1, 2, 3)), X.shape), ValueError, r"for size \(2, 3, 4, 5\) want \(2, 2"),
+    (
+        "sampling",
+        lambda: mg.grid_sample(X, GRID, mode="cubic"),
+        ValueError,
+        "mode 'cubic' is none of 'bilinear', 'nearest'",
+    ),
     ("upsample axes", lambda: mg.upsample(X[0]), ValueError, r"upsample: x has shape \(3, 4, 5\); want four axes"),
     (
         "factor",

@@ -23,7 +23,7 @@ class LayerNorm(Module):
         n = len(self.normalized_shape)
         if x.shape[-n:] != self.normalized_shape:
             raise ValueError(f"LayerNorm: x has shape {x.shape}; its last axes must be {self.normalized_shape}")
-        return ops.layer_norm(x, self.weight, self.bias, axis=tuple(range(-n, 0)), eps=self.eps)
+        return ops.layer_norm(x, axis=tuple(range(-n, 0)), w=self.weight, b=self.bias, eps=self.eps)
 
 
 class BatchNorm1d(Module):

@@ -45,7 +45,7 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Mean of each plane: (N,C,H,W) -> (N,C,1,1); output_size must be 1."""
+    """Mean of each of so many windows: (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size. See mg.adaptive_avg_pool2d."""
 
     def __init__(self, output_size: int | Pair):
         self.output_size = output_size

@@ -70,6 +70,7 @@ from .pool import (
     sum_pool2d,
     sum_unpool2d,
 )
+from .pool1d import adaptive_avg_pool1d, avg_pool1d, max_pool1d
 from .reduce import (
     all,
     any,
@@ -88,7 +89,7 @@ from .reduce import (
     sum,
     var,
 )
-from .resample import affine_grid, grid_sample, grid_sample_grid, grid_sample_input
+from .resample import affine_grid, grid_sample, grid_sample_bilinear, grid_sample_grid, grid_sample_input
 from .resize import pixel_shuffle, pixel_unshuffle, upsample
 from .rounding import ceil, floor, floor_divide, remainder, round
 from .shape import (

@@ -37,7 +37,7 @@ def _standardize_rule(g, out, x, axis, eps):
 standardize.defvjp(x=_standardize_rule)
 
 
-def layer_norm(x, w=None, b=None, *, axis=-1, eps=1e-5):
+def layer_norm(x, *, axis=-1, w=None, b=None, eps=1e-5):
     """Standardize each example over axis, then scale by w and shift by b. Ba et al. 2016, arXiv 1607.06450.
 
     w, b: None, or tensors that broadcast against the normalised axes.
@@ -71,7 +71,7 @@ def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
     return _affine(standard, _per_channel(w, x), _per_channel(b, x))
 
 
-def instance_norm(x, w=None, b=None, *, eps=1e-5):
+def instance_norm(x, *, w=None, b=None, eps=1e-5):
     """Standardize each channel of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
 
     w, b: (C), or (N,C) for each example its own (conditional: one pair a style), or None.

@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from .reduce import mean
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
+def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False):
     """Largest pixel of each window. x (N,C,H,W) -> (N,C,oh,ow). The first of equal ones gets the gradient.
 
     kernel_size, stride (None: the kernel's size), padding: an int or (vertical, horizontal); the padding never wins.
@@ -132,10 +132,29 @@ def _taps(geo: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
 
 
 def adaptive_avg_pool2d(x, output_size):
-    """Mean of each plane: x (N,C,H,W) -> (N,C,1,1). ValueError for an output_size other than 1."""
-    if pair("adaptive_avg_pool2d: output_size", output_size, 1) != (1, 1):
-        raise ValueError(f"adaptive_avg_pool2d: output_size is {output_size}; only 1 is available; see avg_pool2d")
-    return mean(_images("adaptive_avg_pool2d", x), (2, 3), keepdims=True)
+    """Mean of each window of as many as are wanted: x (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size, a number or two.
+
+    Window i of n pixels goes from floor(i n / m) to ceil((i + 1) n / m), so that m of them cover all; PyTorch's.
+    """
+    x = _images("adaptive_avg_pool2d", x)
+    size = pair("adaptive_avg_pool2d: output_size", output_size, 1)
+    if 0 in x.shape[2:]:
+        raise ValueError(f"adaptive_avg_pool2d: x has shape {x.shape}; there are no pixels to average")
+    if size == (1, 1):
+        return mean(x, (2, 3), keepdims=True)
+    vertical, horizontal = (
+        Tensor.wrap(xp(x.data).asarray(_averages(n, m), x.dtype)) for n, m in zip(x.shape[2:], size)
+    )
+    return vertical @ x @ horizontal.T
+
+
+def _averages(n: int, m: int) -> np.ndarray:
+    """Return the matrix (m,n) of the means of m windows of n pixels."""
+    matrix = np.zeros((m, n))
+    for i in range(m):
+        start, stop = i * n // m, -(-(i + 1) * n // m)
+        matrix[i, start:stop] = 1 / (stop - start)
+    return matrix
 
 
 # ---- checks ----------------------------------------------------------------------------------------------------------

@@ -4,20 +4,22 @@ Bilinear sampling is linear in the image x and in the cotangent y of its result,
 
     L(x, grid, y) = sum y * grid_sample(x, grid)
 
-Its three gradients are the ops grid_sample = dL/dy, grid_sample_input = dL/dx and grid_sample_grid = dL/dgrid. The
-first two are closed among the three; the rules of the last say how the weights of a point's four corners change.
+Its three gradients are the ops grid_sample_bilinear = dL/dy, grid_sample_input = dL/dx and grid_sample_grid = dL/dgrid.
+The first two are closed among the three; the rules of the last say how the weights of a point's four corners change.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 
 from ..backend import xp
 from ..kernels.grid_sample import corner_offsets, locate
-from ..op import op
+from ..op import as_tensor, op
 from ..tensor import Tensor
+from .arithmetic import where
 from .reduce import sum
 from .shape import flip, pad, reshape, scatter, stack, unsqueeze
 
@@ -27,20 +29,47 @@ def _kernels(x):
     return importlib.import_module(f"minigrad.kernels.{'grid_sample' if xp(x) is np else 'grid_sample_cuda'}")
 
 
-@op
-def grid_sample(x, grid, /, padding_mode="zeros", align_corners=False):
-    """x at the points of grid, bilinearly. x (N,C,H,W), grid (N,oh,ow,2) of (x, y) in [-1, 1] -> (N,C,oh,ow).
+def grid_sample(x, grid, *, mode="bilinear", padding_mode="zeros", align_corners=False):
+    """x at the points of grid. x (N,C,H,W), grid (N,oh,ow,2) of (x, y) in [-1, 1] -> (N,C,oh,ow).
 
     -1 and 1 are the outer edges of the image, with align_corners the centres of its outer pixels. What lies outside is
-    0 ("zeros"), the nearest pixel ("border") or the image mirrored in its edges ("reflection").
+    0 ("zeros"), the nearest pixel ("border") or the image mirrored in its edges ("reflection"). mode "bilinear" reads
+    between pixels, "nearest" the pixel nearest to the point, which is constant in grid almost everywhere.
     Jaderberg et al. 2015, arXiv 1506.02025; PyTorch's definitions.
     """
+    x, grid = (as_tensor(t, (x, grid)) for t in (x, grid))
     if x.ndim != 4 or grid.ndim != 4 or grid.shape[0] != x.shape[0] or grid.shape[3] != 2 or 0 in x.shape[2:]:
         raise ValueError(f"grid_sample: x has shape {x.shape}, grid {grid.shape}; want (N,C,H,W) and (N,oh,ow,2)")
     if x.dtype != grid.dtype or x.dtype.kind != "f":
         raise TypeError(f"grid_sample: x is {x.dtype}, grid {grid.dtype}; want one floating-point dtype for both")
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(f"grid_sample: padding_mode {padding_mode!r} is none of 'zeros', 'border', 'reflection'")
+    if mode == "nearest":
+        return _nearest(x, grid.data, padding_mode, align_corners)
+    if mode != "bilinear":
+        raise ValueError(f"grid_sample: mode {mode!r} is none of 'bilinear', 'nearest'")
+    return grid_sample_bilinear(x, grid, padding_mode, align_corners)
+
+
+def _nearest(x, grid, padding_mode, align_corners):
+    """Return the pixels of x that are nearest to the points of grid; of two as near the one of even index."""
+    N, C, H, W = x.shape
+    module = xp(grid)
+    first, a, b, _ = locate(grid, (H, W), padding_mode, align_corners)
+    # rows and columns are numbered from 1 here, with zeros around the image
+    row, column = first // (W + 2), first % (W + 2)
+    lost = module.isnan(a) | module.isnan(b)
+    row = module.rint(row - 1 + module.where(lost, 0, b)) + 1
+    column = module.rint(column - 1 + module.where(lost, 0, a)) + 1
+    place = (row * (W + 2) + column).astype(np.intp)
+    images, channels = module.arange(N).reshape(N, 1, 1, 1), module.arange(C).reshape(1, C, 1, 1)
+    out = _read(x, (images, channels, place[:, None]))
+    return where(lost[:, None], math.nan, out) if lost.any() else out
+
+
+@op
+def grid_sample_bilinear(x, grid, /, padding_mode, align_corners):
+    """x between its pixels, at the points of grid. x (N,C,H,W), grid (N,oh,ow,2) -> (N,C,oh,ow). See grid_sample."""
     return _kernels(x).grid_sample(x, grid, padding_mode, align_corners)
 
 
@@ -56,14 +85,14 @@ def grid_sample_grid(y, x, grid, /, padding_mode, align_corners):
     return _kernels(y).grid_sample_grid(y, x, grid, padding_mode, align_corners)
 
 
-grid_sample.defvjp(
+grid_sample_bilinear.defvjp(
     x=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_input(
         g, grid, x.shape, padding_mode, align_corners
     ),
     grid=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_grid(g, x, grid, padding_mode, align_corners),
 )
 grid_sample_input.defvjp(
-    y=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample(
+    y=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample_bilinear(
         g, grid, padding_mode, align_corners
     ),
     grid=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample_grid(
