@@ -1,4 +1,4 @@
-"""Sums and means keep their digits: against sums in float64, along every axis, in every layout, however many numbers."""
+"""Sums and means keep their digits: against sums in float64, along every axis, in every layout, of few and of many."""
 
 import itertools
 

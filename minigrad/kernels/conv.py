@@ -100,6 +100,8 @@ def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = N
 
 def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """conv_transpose2d_plain, plus b (C) on every channel if given; the result lies in memory as C,H,W,N."""
+    if geo.dilation != (1, 1) and not np.isfinite(g).all():  # by 0 * inf it would spread over the zeros below
+        return conv_transpose2d_plain(g, w, geo) + (0 if b is None else b[:, None, None])
     if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
         wide = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
         wide[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w

@@ -52,7 +52,8 @@ def _total(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
 def _outer_axes(x: np.ndarray, axes: tuple[int, ...]) -> list[int]:
     """Return those of axes that are not part of the innermost run in memory, which NumPy sums in pairs of pairs."""
-    run, step = set(), None
+    run: set[int] = set()
+    step = 0
     for i in sorted((i for i in range(x.ndim) if x.shape[i] > 1), key=lambda i: abs(x.strides[i])):
         if i not in axes or (run and abs(x.strides[i]) != step):
             break

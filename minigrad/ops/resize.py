@@ -18,7 +18,8 @@ def upsample(x, scale_factor=None, mode="nearest", align_corners=False, *, size=
 
     scale_factor, size: a number or two. "nearest" repeats pixels, whole times where a factor is given. "bilinear" draws
     straight lines between their centres; it skips pixels below a factor of 1/2. The outer edges of both images are one,
-    with align_corners the centres of their outer pixels. As torch.nn.functional.interpolate.
+    with align_corners the centres of their outer pixels. As torch.nn.functional.interpolate, but that "bilinear" is two
+    products of matrices, in which one NaN or infinity makes NaNs of its whole plane.
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
     if x.ndim != 4:

@@ -1,0 +1,83 @@
+"""A NaN or an infinity reaches the windows that hold it and no others, by every way a convolution may take."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.kernels import conv as kernels
+from minigrad.kernels import gather, threads, winograd
+from minigrad.kernels.geometry import Geometry
+
+GEOMETRY = Geometry((9, 7), (3, 3), padding=((1, 2), (0, 1)))
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def problem(request, monkeypatch, rng):
+    """Inputs that take Winograd's form, in float64 by the definition too; on one thread and on two."""
+    monkeypatch.setattr(threads, "thread_count", lambda: request.param)
+    monkeypatch.setattr(threads, "SMALL", 1)
+    x, w = rng.normal(size=(2, 16, 9, 7)), rng.normal(size=(17, 16, 3, 3))
+    assert winograd.pays(x.transpose(1, 2, 3, 0), w, GEOMETRY)
+    return x, w
+
+
+def by_definition(x, w):
+    with np.errstate(invalid="ignore"):
+        return kernels.conv2d_plain(x, w, GEOMETRY)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (1, 15, 4, 3), (1, 7, 8, 6)], ids=str)
+def test_a_pixel_that_is_not_finite_reaches_its_own_windows_only(problem, number, place):
+    x, w = problem
+    x[place] = number
+    y = kernels.conv2d(x, w, GEOMETRY)
+    np.testing.assert_allclose(y, by_definition(x, w), atol=1e-12)
+    assert 0 < (~np.isfinite(y)).sum() <= 17 * 9
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (9, 3, 1, 2), (16, 15, 2, 1)], ids=str)
+@pytest.mark.filterwarnings("ignore:invalid value")  # an infinite weight on the padding's zeros: NaN by definition
+def test_a_weight_that_is_not_finite_reaches_its_own_filter_as_by_definition(problem, number, place):
+    x, w = problem
+    w[place] = number
+    y = kernels.conv2d(x, w, GEOMETRY)
+    np.testing.assert_allclose(y, by_definition(x, w), atol=1e-12)
+    assert np.isfinite(np.delete(y, place[0], axis=1)).all()
+
+
+def test_numbers_too_large_for_the_sums_of_winograds_form_are_convolved_directly(problem):
+    x, w = problem
+    x[0, 0, 4, 3] = 1e308  # times 5, in B
+    y = kernels.conv2d(x, w / 20, GEOMETRY)
+    np.testing.assert_allclose(y, by_definition(x, w / 20), rtol=1e-12, atol=1e-12)
+    assert np.isfinite(y).all()
+
+
+def test_the_gradient_of_a_convolution_keeps_an_infinite_cotangent_in_its_window(problem):
+    _, w = problem
+    g = np.ones((2, 17, *GEOMETRY.output))
+    g[1, 4, 3, 2] = np.inf
+    gx = kernels.conv_transpose2d(g, w, GEOMETRY)
+    infinite = np.argwhere(~np.isfinite(gx[1, 0]))
+    assert (~np.isfinite(gx)).sum() == 16 * 9 and np.isfinite(gx[0]).all()
+    np.testing.assert_array_equal([infinite.min(axis=0), infinite.max(axis=0)], [[2, 2], [4, 4]])
+
+
+def test_finite_numbers_are_convolved_once(problem, monkeypatch):
+    monkeypatch.setattr(gather, "convolve", None)  # would fail
+    x, w = problem
+    np.testing.assert_allclose(kernels.conv2d(x, w, GEOMETRY), by_definition(x, w), atol=1e-11)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_the_holes_of_a_dilated_kernel_take_nothing_from_a_cotangent_that_is_not_finite(number, rng):
+    x = mg.Tensor(rng.normal(size=(1, 2, 9, 9)), requires_grad=True)
+    w = rng.uniform(0.5, 1.5, size=(3, 2, 3, 3))
+    y = mg.conv2d(x, w, dilation=2)
+    g = np.ones(y.shape)
+    g[0, 1, 2, 2] = number
+    touched = np.zeros((9, 9), bool)
+    touched[2:7:2, 2:7:2] = True
+    np.testing.assert_array_equal(np.isfinite(mg.grad(y, x, g).data[0, 0]), ~touched)
