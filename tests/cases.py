@@ -31,6 +31,13 @@ class Case(NamedTuple):
     def id(self) -> str:
         return f"{self.name}({', '.join('x'.join(map(str, a.shape)) or 'scalar' for a in self.inputs)})"
 
+    @property
+    def empty(self) -> bool:
+        """Does it take or give no numbers at all, so that there is nothing to measure?"""
+        y = self.f(*map(mg.Tensor, self.inputs))
+        results = [t.data for t in ([y] if isinstance(y, mg.Tensor) else y)]
+        return any(not any(a.size for a in arrays if a.dtype.kind == "f") for arrays in (self.inputs, results))
+
 
 CASES: list[Case] = []
 
