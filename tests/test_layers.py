@@ -55,6 +55,17 @@ def test_images_take_a_size_as_pytorch_gives_it():
     assert np.array_equal(mg.upsample(X, size=(6, 8)), mg.upsample(X, 2.0))
 
 
+def test_pools_of_signals_are_those_of_images_one_pixel_high(rng):
+    x = rng.normal(size=(2, 3, 7))
+    image = mg.Tensor(x[:, :, None])
+    for one, two in [
+        (nn.MaxPool1d(3, 2, 1, ceil_mode=True), nn.MaxPool2d((1, 3), (1, 2), (0, 1), ceil_mode=True)),
+        (nn.AvgPool1d(3, 2, 1, True, False), nn.AvgPool2d((1, 3), (1, 2), (0, 1), True, False)),
+        (nn.AdaptiveAvgPool1d(3), nn.AdaptiveAvgPool2d((1, 3))),
+    ]:
+        np.testing.assert_allclose(one(x), two(image)[:, :, 0])
+
+
 def test_pixel_unshuffle_undoes_pixel_shuffle(rng):
     x = mg.Tensor(rng.normal(size=(1, 4, 2, 3)))
     assert np.array_equal(nn.PixelUnshuffle(2)(nn.PixelShuffle(2)(x)), x)

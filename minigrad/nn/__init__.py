@@ -20,13 +20,16 @@ from .layers import Dropout, Embedding, Flatten, Identity, Linear, Unflatten
 from .module import Module, Parameter, Sequential
 from .normalize import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm
 from .padding import ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
-from .spatial import AdaptiveAvgPool2d, AvgPool2d, Dropout2d, MaxPool2d, PixelShuffle, PixelUnshuffle, Upsample
+from .pool import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .spatial import Dropout2d, PixelShuffle, PixelUnshuffle, Upsample
 from .summary import summary
 
 __all__ = [
     "ELU",
     "GELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -47,6 +50,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool1d",
     "MaxPool2d",
     "Module",
     "PReLU",

@@ -88,7 +88,7 @@ class SiLU(Module):
     """x / (1 + e**-x), also called swish."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * ops.sigmoid(x)
+        return ops.silu(x)
 
 
 class LogSoftmax(Module):

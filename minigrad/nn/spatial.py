@@ -1,4 +1,4 @@
-"""Layers on the plane of images, without parameters: pooling, enlarging, dropout of whole channels."""
+"""Layers on the plane of images, without parameters: enlarging, pixels as channels, dropout of whole channels."""
 
 from __future__ import annotations
 
@@ -7,51 +7,6 @@ from ..kernels.geometry import Pair
 from ..tensor import Tensor
 from .layers import Dropout
 from .module import Module
-
-
-class MaxPool2d(Module):
-    """Largest pixel of each window: (N,C,H,W) -> (N,C,oh,ow). See mg.max_pool2d."""
-
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        stride: int | Pair | None = None,
-        padding: int | Pair = 0,
-        *,
-        ceil_mode: bool = False,
-    ):
-        self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
-
-
-class AvgPool2d(Module):
-    """Mean of each window: (N,C,H,W) -> (N,C,oh,ow). See mg.avg_pool2d."""
-
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        stride: int | Pair | None = None,
-        padding: int | Pair = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-
-
-class AdaptiveAvgPool2d(Module):
-    """Mean of each of so many windows: (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size. See mg.adaptive_avg_pool2d."""
-
-    def __init__(self, output_size: int | Pair):
-        self.output_size = output_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.adaptive_avg_pool2d(x, self.output_size)
 
 
 class Upsample(Module):
