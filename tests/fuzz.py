@@ -45,7 +45,7 @@ class Reader(NamedTuple):
     errors: tuple[type[Exception], ...] = (ValueError,)  # the documented ones
     reseal: Callable[[bytes], bytes] | None = None  # makes the checksums inside right again, as far as they are found
     mutators: tuple[Callable[[random.Random, bytes], bytes], ...] = ()  # of this form of file alone
-    seconds: float = 10  # for one file; reading one takes milliseconds
+    seconds: float = 30  # for one file; reading one takes milliseconds
     sealed: bool = False  # the file tells on every change: what is read from a mutant is what a whole file holds
 
 

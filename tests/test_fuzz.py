@@ -5,7 +5,7 @@ import pytest
 from tests import fuzz, planted_readers
 from tests.fuzz_readers import READERS
 
-MUTANTS = 6_000  # of all readers together; --mutants gives the number of those under the mark fuzz
+MUTANTS = 20_000  # of all readers together; --mutants gives the number of those under the mark fuzz
 
 
 @pytest.mark.parametrize("name", READERS)
