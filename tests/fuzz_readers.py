@@ -16,6 +16,7 @@ import safetensors.numpy
 from minigrad import checkpoint, load_pth, nn, optim
 from minigrad.checkpoint.arrays import _crc32
 from tests.fuzz import TEXTS, Reader, digest
+from tests.fuzz_data import DATA_READERS
 from tests.pth import CONTAINERS, pth_bytes, state_dict, storage, tensor
 
 ODD = [None, True, -1, 0, 2**70, -(2**70), 1e308, float("nan"), "", "x" * 50, [], {}, [[]], {"x": {}}, "PCG64", 624]
@@ -241,4 +242,5 @@ READERS = {
         training_files, read_training, ".safetensors", reseal=with_checksum, mutators=(edit_metadata,)
     ),
     "safetensors, any": Reader(any_files, read_any, ".safetensors", mutators=(edit_header,)),
+    **DATA_READERS,
 }

@@ -14,7 +14,7 @@ def download(url, path, size):
 
     OSError if there is no route, the server answers with an error, stalls, is slower than SLOWEST, or serves more.
     """
-    import certifi
+    import certifi  # comes with pooch; Python's own certificates are missing on some systems
     from tqdm import tqdm
 
     deadline = time.monotonic() + GRACE + size / SLOWEST

@@ -101,17 +101,25 @@ def _read(path, size):
 
 
 def _attributes(path, files):
-    """Read the attributes of files, found by name -> names, (n, a) int8. A line at a time: most are of other images."""
+    """Read the attributes of files from the list in their folder or beside it -> names, (n, a) int8."""
     lists = [place / ATTRIBUTES for place in (path, path.resolve().parent) if (place / ATTRIBUTES).is_file()]
     if not lists:
         return (), np.empty((len(files), 0), np.int8)
-    source, wanted, by_file = lists[0], {file.name for file in files}, {}
+    return read_attributes(lists[0], [file.name for file in files])
+
+
+def read_attributes(source, files):
+    """Read the lines of files (n names) in a list of attributes -> their names, (n, a) int8. ValueError as in folder.
+
+    The list is a count, a line of names, then lines of an image and a value, -1 or 1, for each name.
+    """
     if source.stat().st_size > MAX_LIST:
         raise ValueError(f"folder: {source} has more than {MAX_LIST / 1e6:.0f} MB; move it away or shorten it")
+    wanted, by_file = set(files), {}
     try:
         with open(source, encoding="utf-8") as lines:
             count, header = lines.readline(MAX_HEADER), lines.readline(MAX_HEADER)
-            for line in lines:
+            for line in lines:  # one at a time: most are of other images
                 file, *values = line.split(maxsplit=1) or [""]
                 if file in wanted:
                     by_file[file] = " ".join(values)
@@ -120,7 +128,7 @@ def _attributes(path, files):
     names = tuple(header.split())
     if not count.strip().isdecimal() or not names or len(header) == MAX_HEADER:
         raise ValueError(f"folder: {source} must start with the number of images and a line of names")
-    return names, np.stack([_values(source, names, by_file, file.name) for file in files])
+    return names, np.stack([_values(source, names, by_file, file) for file in files])
 
 
 def _values(source, names, by_file, file):

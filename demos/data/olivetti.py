@@ -45,7 +45,10 @@ def split():
 
 
 def _read(path):
-    """Read the pictures of a .mat file -> (4096, 400) uint8, a column each. ValueError for anything else."""
+    """Read the pictures of a .mat file -> (4096, 400) uint8, a column each. ValueError for anything else.
+
+    The file's digest has to be known: some damaged ones make SciPy's reader end the process.
+    """
     from scipy.io import loadmat
 
     try:

@@ -40,6 +40,7 @@ def read_rgb(path: Path, *, over: str | None = None, draft: int | None = None) -
             if draft:
                 opened.draft("RGB", (draft, draft))
             white = _white(opened)
+            opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
             return _on(over, opened if white is None else _eight_bits(opened, white))
     except Exception as error:  # Pillow promises no set of errors: a damaged TIFF alone raises five kinds
