@@ -16,7 +16,7 @@ from scipy.stats import norm
 import minigrad as mg
 from demos import figures
 from demos.data import load
-from demos.data.glyphs import glyphs
+from demos.data.glyphs import fonts, glyphs
 from demos.evaluation.frechet import fit_classifier, judge
 from demos.evaluation.likelihood import (
     aggregate_posterior,
@@ -78,6 +78,7 @@ def choose(args) -> Digits:
     """Load the digits. Glyphs to judge by are new ones of known fonts: what is learned is how such images spread."""
     n, m = (512, 256) if args.quick else (8000, 2000)
     if args.data == "glyphs":
+        print(f"glyphs: {len(fonts('train'))} fonts to train and to test on")
         drawn = glyphs(n + m, split="train", seed=args.seed)
         return Digits(drawn.images[:n], drawn.labels[:n], drawn.images[n:], drawn.labels[n:])
     x, x_labels, y, y_labels = load(args.data, seed=args.seed)[1:]

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from demos.data import Dataset, files, load, mnist
 from demos.data.files import fetch
-from demos.data.glyphs import FONTS, INK, glyphs, warp
+from demos.data.glyphs import FONTS, INK, fonts, glyphs, warp
 from demos.data.idx import DTYPES, read_idx
 from tests import limited
 
@@ -64,7 +64,21 @@ def test_classes_and_fonts_are_balanced(drawn, split):
 
 def test_the_splits_share_no_font(drawn):
     assert not set(FONTS["train"]) & set(FONTS["test"])
-    assert set(drawn["train"].fonts) == set(range(16)) and set(drawn["test"].fonts) == set(range(16, 21))
+    names = np.array(FONTS["train"] + FONTS["test"])
+    for split in FONTS:
+        assert set(names[drawn[split].fonts]) == set(fonts(split)) <= set(FONTS[split])
+
+
+def test_a_font_that_matplotlib_does_not_bring_is_left_out_and_named(monkeypatch, capsys):
+    monkeypatch.setitem(FONTS, "test", ("cmr10", "cm-never-made", "cmss10"))
+    assert fonts("test") == ("cmr10", "cmss10")
+    drawn = glyphs(40, split="test")
+    assert set(drawn.fonts) == {16, 18}
+    load("glyphs", train=10, test=10)
+    assert "16 fonts to train on, 2 others to test on; this matplotlib lacks cm-never-made" in capsys.readouterr().out
+    monkeypatch.setitem(FONTS, "test", ("cm-never-made",))
+    with pytest.raises(FileNotFoundError, match="none of the fonts to test with; reinstall matplotlib"):
+        glyphs(1, split="test")
 
 
 @pytest.mark.parametrize("size", [8, 28, 32])

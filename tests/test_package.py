@@ -1,12 +1,19 @@
-"""What importing minigrad costs, and what it brings along."""
+"""What importing minigrad costs, what it brings along, and which versions it is declared for."""
 
+import configparser
+import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 import minigrad
+
+ROOT = Path(__file__).parent.parent
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg")
 
 
 def test_importing_minigrad_brings_neither_matplotlib_nor_cupy_nor_scipy():
@@ -44,3 +51,18 @@ def test_kept_memory_is_not_faulted_in_again_and_again():
         return int(count) if kept == "True" else pytest.skip("no glibc here, so keep_memory() does nothing")
 
     assert faults(keep=True) < faults(keep=False) / 4
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_setup_cfg_allows():
+    extras = SETUP["options.extras_require"]
+    declared = SETUP["options"]["install_requires"] + extras["demos"] + extras["test"] + extras["dev"]
+    lowest = dict(re.findall(r"^([\w-]+)>=([\d.]+)$", declared, re.M))
+    constraints = (ROOT / "tests" / "constraints-lowest.txt").read_text()
+    tested = dict(re.findall(r"^([\w-]+)==([\d.]+)$", constraints, re.M))
+    assert tested.keys() == lowest.keys()
+    assert [name for name in lowest if not f"{tested[name]}.".startswith(f"{lowest[name]}.")] == []
+
+
+def test_the_oldest_declared_python_is_the_oldest_that_can_install_it():
+    declared = re.findall(r"Python :: (3\.\d+)", SETUP["metadata"]["classifiers"])
+    assert SETUP["options"]["python_requires"] == f">={declared[0]}"

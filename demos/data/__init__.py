@@ -44,6 +44,10 @@ def to_32(images):
 
 
 def _load_glyphs(seed, train, test):
+    there = {split: glyphs.fonts(split) for split in glyphs.FONTS}
+    missing = [name for split in there for name in glyphs.FONTS[split] if name not in there[split]]
+    lacks = f"; this matplotlib lacks {', '.join(missing)}" if missing else ""
+    print(f"glyphs: {len(there['train'])} fonts to train on, {len(there['test'])} others to test on{lacks}")
     drawn = glyphs.glyphs(train, split="train", seed=seed), glyphs.glyphs(test, split="test", seed=seed)
     return [array for part in drawn for array in (part.images, part.labels)]
 

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
 # Sans, serif, mono, italic and bold on both sides; Computer Modern is the family that training never sees.
+# Not every matplotlib brings all of them: cmti10 came with 3.11. `fonts` says which are there.
 FONTS = {
     "train": (
         "DejaVuSans",
@@ -74,18 +75,19 @@ class Glyphs(NamedTuple):
 def glyphs(n, *, split="train", size=28, characters=DIGITS, seed=0):
     """Draw n warped glyphs -> Glyphs. Equal arguments, equal bits.
 
-    Classes are balanced to within one image, fonts to within one of each class; the splits share no font. Each glyph's
-    longer side is fitted to one length, as in MNIST, so the case of o, x, z is lost. ValueError for an unknown split,
-    a size below 8, a negative n, repeated characters, or one that a font lacks.
+    Classes are balanced to within one image, the fonts that are there to within one of each class; the splits share no
+    font. Each glyph's longer side is fitted to one length, as in MNIST, so the case of o, x, z is lost. ValueError for
+    an unknown split, a size below 8, a negative n, repeated characters, or one that a font lacks.
     Elastic digits: Simard, Steinkraus & Platt 2003.
     """
     _check(n, split, size, characters)
     rng = np.random.default_rng([seed, list(FONTS).index(split)])
     order = rng.permutation(n)
-    labels, fonts = order % len(characters), order // len(characters) % len(FONTS[split])
+    there = fonts(split)
+    labels, font = order % len(characters), order // len(characters) % len(there)
 
-    templates = np.stack([_template(font, c) for font in FONTS[split] for c in characters])
-    which = fonts * len(characters) + labels
+    templates = np.stack([_template(name, c) for name in there for c in characters])
+    which = font * len(characters) + labels
     elastic = rng.uniform(-ELASTIC, ELASTIC, (n, 2, CONTROL, CONTROL))
     half = _half_extents(templates)[which] + ELASTIC + PEN[1] + EDGE[1] / size  # as far as ink can come
     affine = _draw_affine(rng, half, room=1 - 1 / size)  # the centres of the outermost pixels stay black
@@ -97,8 +99,18 @@ def glyphs(n, *, split="train", size=28, characters=DIGITS, seed=0):
         part = slice(start, start + CHUNK)
         distance = _sample(templates, which[part], warp(affine[part], elastic[part], size))
         images[part, 0] = np.clip(0.5 + (distance + pen[part]) / edge[part], 0, 1)
-    first = 0 if split == "train" else len(FONTS["train"])
-    return Glyphs(images, labels, fonts + first, affine, elastic)
+    names = [name for part in FONTS.values() for name in part]
+    places = np.array([names.index(name) for name in there])
+    return Glyphs(images, labels, places[font], affine, elastic)
+
+
+def fonts(split):
+    """Return the names of the split's fonts that this matplotlib brings; FileNotFoundError if it brings none."""
+    there = tuple(name for name in FONTS[split] if _file(name).exists())
+    if not there:
+        folder = _file(FONTS[split][0]).parent
+        raise FileNotFoundError(f"glyphs: {folder} holds none of the fonts to {split} with; reinstall matplotlib")
+    return there
 
 
 def warp(affine, elastic, size):
@@ -124,13 +136,18 @@ def _check(n, split, size, characters):
         raise ValueError(f"glyphs: characters is {characters!r}; give at least one character and none twice")
 
 
+def _file(name):
+    import matplotlib
+
+    return Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf")
+
+
 @cache
 def _template(name, character):
     """Draw one character, ink box centred -> (R, R) float32: distance to the outline, positive in ink."""
-    import matplotlib
     from matplotlib.ft2font import FT2Font
 
-    font = FT2Font(str(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf")))
+    font = FT2Font(str(_file(name)))
     if character.isspace() or not font.get_char_index(ord(character)):
         raise ValueError(f"glyphs: {name} has no ink for {character!r}; take characters that every font in FONTS holds")
     side = 2 * RESOLUTION  # draw at twice the resolution: the average of four distances lies on the pixel's centre
