@@ -81,3 +81,17 @@ def test_the_holes_of_a_dilated_kernel_take_nothing_from_a_cotangent_that_is_not
     touched = np.zeros((9, 9), bool)
     touched[2:7:2, 2:7:2] = True
     np.testing.assert_array_equal(np.isfinite(mg.grad(y, x, g).data[0, 0]), ~touched)
+
+
+def test_the_bias_is_added_where_the_direct_way_is_gone_instead(problem, rng):
+    x, w = problem
+    x[0, 0, 0, 0] = np.nan
+    b = rng.normal(size=17)
+    y = kernels.conv2d(x, w, GEOMETRY, b)
+    np.testing.assert_allclose(y, by_definition(x, w) + b[:, None, None], atol=1e-12)
+    assert np.isfinite(y).any()
+
+    wide, g, c = Geometry((9, 9), (2, 3), dilation=(2, 2)), np.ones((1, 3, 7, 5)), rng.normal(size=2)
+    g[0, 0, 0, 0] = np.nan
+    y = kernels.conv_transpose2d(g, np.ones((3, 2, 2, 3)), wide, c)
+    np.testing.assert_allclose(y[0, :, 8, 8], 3 + c)

@@ -44,6 +44,20 @@ CASES = {
         3,
         "gather spread x",
     ),
+    "dilation and fewer outputs": (
+        Geometry((9, 8), (2, 3), padding=((1, 0), (0, 1)), dilation=(2, 1)),
+        2,
+        5,
+        2,
+        "gather gather x",
+    ),
+    "dilation in groups": (
+        Geometry((7, 8), (3, 2), padding=((1, 2), (0, 1)), dilation=(1, 2), groups=2),
+        2,
+        4,
+        6,
+        "gather spread x",
+    ),
     "dilation and stride": (Geometry((11, 13), (3, 3), (2, 4), ((3, 1), (0, 5)), (4, 2)), 2, 3, 4, "gather spread x"),
     "a last row of padding that alone exceeds the kernel": (
         Geometry((5, 6), (3, 3), padding=((0, 3), (1, 0))),
@@ -201,9 +215,9 @@ def ways(monkeypatch):
     return taken
 
 
-@pytest.fixture(params=["whole", "blocks", "single rows"])
+@pytest.fixture(params=["blocks", "single rows", "whole"])
 def pieces(request, monkeypatch):
-    """How the work is cut: not at all; into two parts, of blocks of some rows; into three, of blocks of one row."""
+    """How the work is cut: into two parts, of blocks of some rows; into three, of blocks of one row; not at all."""
     if request.param != "whole":
         modules = gather, spread, winograd, layout, matmul
         cut(monkeypatch, 2 if request.param == "blocks" else 3, *modules)

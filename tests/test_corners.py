@@ -159,6 +159,11 @@ def test_masked_fills_an_array_that_is_no_neighbour_of_its_input(dtype):
     np.testing.assert_array_equal(out, [0, 7, 2, 7, 3, 7, 0, 7])
 
 
+def test_a_mask_of_more_rows_repeats_its_input():
+    got = masked(np.array([[np.inf, 2.0]]), np.array([[True, True], [False, True]]))
+    np.testing.assert_array_equal(got, [[np.inf, 2], [0, 2]])
+
+
 def test_masked_lies_in_memory_as_its_input_or_where_that_is_one_number_repeated_as_the_mask():
     x = np.ones((3, 4, 5), np.float32).transpose(2, 0, 1)
     assert masked(x, np.ones(x.shape, bool)).strides == x.strides

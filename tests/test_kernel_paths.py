@@ -57,7 +57,7 @@ def test_the_batch_is_laid_innermost_by_a_copy_only_where_it_is_not_there_yet(or
     cut(monkeypatch, 3, layout)
     x = in_order(np.arange(float(np.prod(shape))).reshape(shape), order)
     laid = layout.chwn(x)
-    assert laid.shape == (*shape[1:], shape[0]) and laid.flags.c_contiguous
+    assert laid.shape == (*shape[1:], shape[0]) and laid.dtype == x.dtype and laid.flags.c_contiguous
     for n, image in enumerate(x):
         assert np.array_equal(laid[..., n], image)
     assert np.array_equal(layout.nchw(laid), x) and np.shares_memory(layout.nchw(laid), laid) == (x.size > 0)
@@ -87,6 +87,9 @@ PRODUCTS = {  # shapes, and the length of the axis that is cut among the threads
     "a stack and a matrix": ((3, 4, 2), (2, 5), 1),
     "a matrix and a stack": ((4, 2), (3, 2, 5), 1),
     "stacks that broadcast": ((3, 1, 2, 4), (1, 2, 4, 3), 1),
+    "stacks of one and of many": ((1, 2, 4), (3, 4, 3), 1),
+    "stacks of many and of one": ((3, 2, 4), (1, 4, 3), 1),
+    "as many stacks, but of one and of many": ((3, 1, 2, 4), (3, 2, 4, 3), 1),
     "a matrix and a vector": ((4, 3), (3,), 1),
     "a vector and a matrix": ((3,), (3, 4), 1),
     "two vectors": ((6,), (6,), 1),
@@ -146,10 +149,13 @@ def windows(geo):
         yield p, q, [(number, h, v) for number, h, v in places if 0 <= h < H and 0 <= v < W]
 
 
-@pytest.fixture(params=["whole", "blocks", "single channels"])
+PIECES = {"single channels": (3, 1), "blocks": (1, 2), "parts": (2, 3), "whole": (1, 9)}
+
+
+@pytest.fixture(params=PIECES)
 def channels(request, monkeypatch):
-    """channels(x) cuts the channels of x: not at all; into two parts, of blocks of two; into three, of single ones."""
-    parts, block = {"whole": (1, 9), "blocks": (2, 2), "single channels": (3, 1)}[request.param]
+    """channels(x) lets the five channels of x be cut into parts, and these into blocks of no more than a few."""
+    parts, block = PIECES[request.param]
     cut(monkeypatch, parts, pool, layout)
     return lambda x: monkeypatch.setattr(pool, "BLOCK", block * x[:, 0].size)
 
@@ -236,7 +242,7 @@ def sampled(image, mode, align_corners):
     return x, grid, g, out, by_x, by_grid
 
 
-@pytest.fixture(params=["whole", "blocks", "single images"])
+@pytest.fixture(params=["blocks", "single images", "whole"])
 def images(request, monkeypatch):
     """How the images are cut: not at all; into one part, of blocks of some; into two, of single ones."""
     if request.param != "whole":

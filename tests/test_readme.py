@@ -33,3 +33,4 @@ def test_the_continuous_integration_runs_the_commands_of_the_readme_and_of_the_s
     assert ".venv/bin/python -m pytest\n" in ci and ".venv/bin/python -m pytest\n" in README
     assert '.venv/bin/python -m pytest -m "quality and not long"\n' in ci
     assert ".venv/bin/python -m pytest -m quality\n" in README
+    assert ".venv/bin/python -m pytest -m faults\n" in ci and "`.venv/bin/python -m pytest -m faults`" in README
