@@ -13,6 +13,8 @@ from tqdm import tqdm
 from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad, schedules
 from minigrad.kernels.layout import chwn, nchw
 
+from .resume import environment, fingerprint, go_on
+
 SECONDS_BETWEEN_SAVES = 5
 BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fmt}{postfix}]"
 
@@ -44,18 +46,16 @@ def train(
     arrays: of equal length, cut into batches together, each batch a Tensor on device. rng shuffles, and is the one
     that the model draws from too. decay: the learning rate falls from the optimizer's to 0 along a cosine. After an
     epoch, but not every few seconds, all of the state goes to path; resume takes it from there, and a stopped run ends
-    with the same bits as one that was not. settings: what the run depends on; ValueError if a run under other settings
-    is resumed.
+    with the same bits as one that was not, in the same environment (resume.py). settings: what the run depends on;
+    ValueError if a run under other settings, or on other data, is resumed.
     """
     keep_memory()
     n, steps = len(arrays[0]), -(-len(arrays[0]) // batch_size)
     schedule = schedules.cosine(optimizer.lr, max(1, epochs * steps))
     history, first, rngs, due = [], 0, {"train": rng}, 0.0
+    run = {"settings": settings, "data": fingerprint(arrays), "environment": environment(device)}
     if resume and path.exists():
-        first, extra = checkpoint.load_training(path, model, optimizer, rngs)
-        if extra["settings"] != settings:
-            raise ValueError(f"{path} is of a run with the settings {extra['settings']}, not {settings}; give it those")
-        history = extra["history"]
+        first, history = go_on(path, model, optimizer, rngs, run)
     step = first * steps
     model.train()
     with tqdm(total=epochs * steps, initial=step, desc=label, unit="step", mininterval=0.5, bar_format=BAR) as bar:
@@ -71,8 +71,7 @@ def train(
                 bar.update()
             history.append(total / n)
             if time.monotonic() >= due or epoch + 1 == epochs:
-                extra = {"history": history, "settings": settings}
-                checkpoint.save_training(path, model, optimizer, epoch + 1, rngs, extra)
+                checkpoint.save_training(path, model, optimizer, epoch + 1, rngs, {"history": history, **run})
                 due = time.monotonic() + SECONDS_BETWEEN_SAVES
     model.eval()
     return history

@@ -251,7 +251,7 @@ def run(*arguments: Any, folder: Path, seconds: float, readers: str = "tests.fuz
         command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=seconds, check=False
     )
     if done.returncode == 0:
-        return Report(*json.loads(done.stdout))
+        return Report(*json.loads(done.stdout.splitlines()[-1]))  # a reader may say something before
     last = [path.name for path in folder.iterdir() if not path.name.startswith("whole")]
     return Report(0, 0, [f"process ended with {done.returncode} at {last}: {done.stderr[-2000:]}"])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
+from demos import resume
 from minigrad import checkpoint, load_pth, nn, optim
 from minigrad.checkpoint.arrays import _crc32
 from tests.fuzz import TEXTS, Reader, digest
@@ -174,6 +175,13 @@ def run() -> tuple:
     return model, optimizer, rngs
 
 
+EXPECTED = {
+    "settings": {"data": "glyphs", "seed": 0},
+    "data": resume.fingerprint((np.arange(6),)),
+    "environment": resume.environment("cpu"),
+}
+
+
 def training_files() -> list[bytes]:
     """What save_training writes of that run."""
     model, optimizer, rngs = run()
@@ -184,7 +192,7 @@ def training_files() -> list[bytes]:
 def save_and_load(model, optimizer, rngs) -> tuple[dict, dict]:
     """Return the arrays and the metadata of a training file."""
     with tempfile.TemporaryDirectory() as folder:
-        extra = {"history": [0.5, 0.25], "settings": {"data": "glyphs", "seed": 0}}
+        extra = {"history": [0.5, 0.25], **EXPECTED}
         checkpoint.save_training(Path(folder) / "x", model, optimizer, 2, rngs, extra)
         return checkpoint.load(Path(folder) / "x")
 
@@ -202,12 +210,12 @@ def read_training(path: Path) -> list:
     """Go on with a run; after an error all is as before, after none the next numbers can be drawn."""
     before = digest(everything(*RUN))
     try:
-        epoch, extra = checkpoint.load_training(path, *RUN)
+        epoch, history = resume.go_on(path, *RUN, EXPECTED)
     except BaseException:
         assert digest(everything(*RUN)) == before, "something was changed"
         raise
-    assert type(epoch) is int and epoch >= 0 and isinstance(extra, dict)
-    return [epoch, extra, everything(*RUN), [rng.random(700) for rng in RUN[2].values()]]
+    assert type(epoch) is int and len(history) == epoch
+    return [epoch, history, everything(*RUN), [rng.random(700) for rng in RUN[2].values()]]
 
 
 def edit_metadata(rng: random.Random, content: bytes) -> bytes:

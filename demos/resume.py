@@ -1,0 +1,110 @@
+"""What a training run must find as it was in order to go on to the same bits: the data, and the machine's arithmetic.
+
+Other data are refused: the run would be another. Another processor, library or number of threads rounds differently
+at most: the run goes on, and says so.
+"""
+
+from __future__ import annotations
+
+import platform
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+import minigrad
+from minigrad import checkpoint, nn
+from minigrad.backend import gpu
+from minigrad.checkpoint.arrays import shortened
+from minigrad.kernels.threads import thread_count
+
+KEYS = {"history", "settings", "data", "environment"}  # of what a run keeps beside its arrays
+
+
+def fingerprint(arrays: tuple[np.ndarray, ...]) -> list[str]:
+    """Return for each array its dtype, shape and CRC-32, which the same data have on every machine."""
+    return [f"{x.dtype.str} {x.shape} {zlib.crc32(np.ascontiguousarray(x).data):08x}" for x in arrays]
+
+
+def environment(device: str) -> dict[str, str]:
+    """Return what rounding depends on: versions, the BLAS library and its kernels, the processor, threads, the GPU."""
+    blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    libraries = [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}".strip() for b in blas]
+    return {
+        "minigrad": minigrad.__version__,
+        "NumPy": np.__version__,
+        "SciPy": version("scipy"),
+        "BLAS": ", ".join(sorted(set(libraries))),
+        "processor": _processor(),
+        "threads": str(thread_count()),
+        "device": device if device == "cpu" else _gpu_name(device),
+    }
+
+
+def go_on(
+    path: Path,
+    model: nn.Module,
+    optimizer: Any,
+    rngs: dict[str, np.random.Generator],
+    expected: dict[str, Any],
+) -> tuple[int, list[float]]:
+    """Put a stopped run back into model, optimizer and rngs -> (the next epoch, the mean loss of each before).
+
+    expected: "settings", "data" and "environment" as they are here. ValueError, with nothing changed, if settings or
+    data were others, or the file is none that train wrote; one line is printed if the environment was another.
+    """
+
+    def check(epoch: int, extra: dict[str, Any]) -> None:
+        _check_types(path, epoch, extra)
+        if extra["settings"] != expected["settings"]:
+            was = shortened(extra["settings"])
+            raise ValueError(f"{path} is of a run with the settings {was}, not {expected['settings']}; give it those")
+        if extra["data"] != expected["data"]:
+            was, here = shortened(extra["data"]), expected["data"]
+            where = _differences(extra["environment"], expected["environment"]) or "the same environment"
+            mend = "give it those, or start anew without --resume"
+            raise ValueError(f"{path} is of a run on other data: {was} then, {here} now ({where}); {mend}")
+
+    epoch, extra = checkpoint.load_training(path, model, optimizer, rngs, check)
+    changed = _differences(extra["environment"], expected["environment"])
+    if changed:
+        print(f"{path.name}: {changed}; the run goes on, but may end with other bits")
+    return epoch, extra["history"]
+
+
+def _check_types(path: Path, epoch: int, extra: dict[str, Any]) -> None:
+    """Refuse what train does not write."""
+    history = extra.get("history")
+    right = (
+        extra.keys() == KEYS
+        and isinstance(extra["environment"], dict)
+        and isinstance(history, list)
+        and len(history) == epoch
+        and all(type(loss) in (int, float) for loss in history)
+    )
+    if not right:
+        raise ValueError(f"{path} is no file of this training, or of an older version; start anew without --resume")
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> str:
+    names = sorted(then.keys() | now.keys())
+    changed = [name for name in names if then.get(name) != now.get(name)]
+    return shortened(", ".join(f"{k} was {then.get(k, 'unknown')}, is {now.get(k, 'unknown')}" for k in changed))
+
+
+def _processor() -> str:
+    """Return the processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _gpu_name(device: str) -> str:
+    number = int(device.partition(":")[2] or 0)
+    return f"{gpu().cuda.runtime.getDeviceProperties(number)['name'].decode()}, CuPy {gpu().__version__}"
