@@ -11,6 +11,7 @@ from .op import REGISTRY, detect_anomaly, op, unbroadcast
 from .ops import *
 from .tensor import Tensor, grad, no_grad
 from .torch_file import load_pth
+from .transforms import hessian, hvp, jacobian, jvp, value_and_grad
 
 for _name, _value in list(globals().items()):  # the files of ops are no part of this namespace, their functions are
     if getattr(_value, "__name__", "").startswith("minigrad.ops."):

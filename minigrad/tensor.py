@@ -66,7 +66,7 @@ class Tensor(Methods):
         t.data = data
         return t
 
-    def record(self, op: Op, inputs: tuple, params: dict[str, Any]) -> None:
+    def record(self, op: Any, inputs: tuple, params: dict[str, Any]) -> None:
         """Remember that op made this tensor from inputs under params."""
         self._requires_grad, self._op, self._inputs, self._params = True, op, inputs, params
         self._serial = next(changes.clock)
@@ -82,8 +82,8 @@ class Tensor(Methods):
         differentiable again. ValueError if nothing requires a gradient, or g is missing or of another shape.
         """
         leaves = [t for t in ancestors(self) if t._op is None]
-        with _recording(create_graph):
-            for leaf, gx in zip(leaves, _reverse(self, leaves, g)):
+        with recording(create_graph):
+            for leaf, gx in zip(leaves, reverse(self, leaves, g)):
                 if gx is not None:
                     with _adding:
                         leaf.grad = gx if leaf.grad is None else leaf.grad + gx
@@ -137,14 +137,17 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise ValueError(f"grad: xs[{i}] does not require gradients; make it with requires_grad=True")
-    with _recording(create_graph):
-        grads = _reverse(y, xs, g)
+    with recording(create_graph):
+        grads = reverse(y, xs, g)
     zeros = [Tensor.wrap(xp(x.data).zeros_like(x.data)) if gx is None else gx for x, gx in zip(xs, grads)]
     return zeros[0] if one else zeros
 
 
-def _reverse(y: Tensor, xs: Sequence[Tensor], g: Any) -> list[Tensor | None]:
-    """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on."""
+def reverse(y: Tensor, xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
+    """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on.
+
+    as_leaves: do not walk on behind an x, as if it had not been made of anything.
+    """
     order = ancestors(y)
     _check_unchanged(order)
     useful = {id(x) for x in xs}  # the tensors through which something wanted is reached
@@ -159,6 +162,8 @@ def _reverse(y: Tensor, xs: Sequence[Tensor], g: Any) -> list[Tensor | None]:
             continue
         if id(t) in found:
             found[id(t)] = gt
+            if as_leaves:
+                continue
         if t._op is not None:
             for x, gx in t._op.pull_back(gt, t, useful):
                 sofar = cotangents.get(id(x))
@@ -217,7 +222,7 @@ def _own_memory(g: Tensor, held: set[int]) -> Tensor:
 
 
 @contextmanager
-def _recording(on: bool) -> Iterator[None]:
+def recording(on: bool) -> Iterator[None]:
     before, mode.recording = mode.recording, on
     try:
         yield
@@ -227,4 +232,4 @@ def _recording(on: bool) -> Iterator[None]:
 
 def no_grad() -> Any:
     """Return a context in which results do not remember how they were made: for evaluation and for updates."""
-    return _recording(False)
+    return recording(False)
