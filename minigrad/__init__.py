@@ -3,13 +3,14 @@
 Read tensor.py first, then op.py, then any file of ops/.
 """
 
-from . import checkpoint, nn, ops, optim, schedules
+from . import checkpoint, instead, nn, ops, optim, schedules
 from .backend import keep_memory
 from .gradcheck import GradcheckError, KinkError, gradcheck
 from .graph import draw_graph
-from .op import REGISTRY, detect_anomaly, op, unbroadcast
+from .modes import detect_anomaly, no_grad
+from .op import REGISTRY, op, unbroadcast
 from .ops import *
-from .tensor import Tensor, grad, no_grad
+from .tensor import Tensor, grad
 from .torch_file import load_pth
 from .transforms import hessian, hvp, jacobian, jvp, value_and_grad
 
@@ -20,7 +21,7 @@ for _name, _value in list(globals().items()):  # the files of ops are no part of
 
 def __getattr__(name):
     """Say what to write for a name that other libraries have."""
-    hint = f"; write {ops.instead.FUNCTIONS[name]}" if name in ops.instead.FUNCTIONS else ""
+    hint = f"; write {instead.FUNCTIONS[name]}" if name in instead.FUNCTIONS else ""
     raise AttributeError(f"minigrad has no {name}{hint}", name=name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import weakref
+from typing import Any
 
 from .backend import Array, is_array
 
@@ -43,6 +44,22 @@ def last_change(a: Array) -> int:
     """Return when the memory of the array a was last noted as changed; 0 for never."""
     known = _noted.get(id(_owner(a)))
     return known[1] if known else 0
+
+
+def check(graph: list[Any]) -> None:
+    """Raise RuntimeError if what a rule would read has changed since it was recorded: it would see other numbers.
+
+    graph: the Tensors of a graph.
+    """
+    for made in graph:
+        if made._op is None or made._serial > latest:
+            continue
+        for t in (made, *made._inputs):
+            if hasattr(t, "_serial") and last_change(t.data) > made._serial:
+                raise RuntimeError(
+                    f"{made._op}: the data of an input were changed in place, as by an optimizer's step, after this"
+                    " graph was recorded; call backward() before step(), or compute the result anew"
+                )
 
 
 def _owner(a: Array) -> Array:

@@ -19,12 +19,12 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from .backend import check_same_device, is_array, xp
 from .dtypes import floating, own
-from .tensor import Tensor, mode
+from .modes import mode
+from .tensor import Tensor
 
 REGISTRY: dict[str, Op] = {}
 
@@ -245,13 +245,3 @@ def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
     lead = g.ndim - x.ndim
     repeated = [lead + axis for axis, n in enumerate(x.shape) if n == 1 and g.shape[lead + axis] != 1]
     return g.sum(axis=(*range(lead), *repeated), keepdims=True).reshape(x.shape)
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Raise FloatingPointError, naming the op, as soon as a forward or backward result is NaN or infinite."""
-    before, mode.anomaly = mode.anomaly, True
-    try:
-        yield
-    finally:
-        mode.anomaly = before

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import changes
+from .modes import mode, recording
 from .op import as_tensor
 from .ops import reshape
-from .tensor import Tensor, mode, recording, reverse
+from .tensor import Tensor, reverse
 
 
 def checkpoint(f: Callable, *xs: Any, rngs: Sequence[np.random.Generator] = ()) -> Tensor:

@@ -1,42 +1,55 @@
-"""Tensor and the reverse walk: the whole of automatic differentiation.
+"""Tensor and the reverse walk: automatic differentiation on one page.
 
-A Tensor is an array that remembers how it was made: the op, the op's inputs and its parameters. Those memories are
-the graph. Reverse mode walks it from the result back to the leaves, newest tensor first, and at each step asks the op
-how a change of its output flows to its inputs. What the ops are, this file does not know: see op.py.
+The idea, by hand. Let x = 3 and w = 2, and compute z from them in two steps:
+
+    y = x * w = 6
+    z = y * y = 36
+
+How fast does z change with x? By the chain rule, slopes along the way are multiplied. The slope of z by y is 2 y = 12,
+the slope of y by x is w = 2, so z changes 12 * 2 = 24 times as fast as x.
+
+Reverse mode finds such slopes from the end. Give each number on the way a second one, its *cotangent*: how fast z
+changes with it. The cotangent of z itself is 1. Then undo the steps, the last one first:
+
+    z = y * y    the cotangent of z is 1; y stands here twice, and each place receives 1 * y = 6: together 12
+    y = x * w    the cotangent of y is 12; x receives 12 * w = 24, and w receives 12 * x = 36
+
+One walk back has found both slopes, dz/dx = 24 and dz/dw = 36, and would have found a million as well, which is why
+networks are trained this way. Two things make a step: a number that is used in several places adds up what it receives
+from each, and an operation turns the cotangent of its output into that of an input. With arrays, the latter is called a
+*vector-Jacobian product*. The Jacobian J of an operation holds the slope of every output element by every input
+element; the cotangent g is a vector with one number for each output element; and g J is the cotangent of the input. J
+is never written out: for y = x * w, element by element, g J is just g * w. Each operation knows its own products; they
+are its rules, see op.py.
+
+So a Tensor is an array that remembers how it was made: by which op, of which inputs. These memories are a graph, from
+the result back to the *leaves*, the tensors that no op has made. backward() walks that graph.
+
+Why stop at first derivatives? A rule such as g * w is itself computed by ops on Tensors. With create_graph=True the
+walk back is recorded like any other computation: dz/dx = 24 remembers that it was made as (1 * y + 1 * y) * w, and can
+be walked back in turn. Indeed z = x^2 w^2; its slope by x is 2 x w^2, and that has the slopes 2 w^2 = 8 and 4 x w = 24.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from . import changes
 from .backend import Array, device_of, is_array, xp
 from .dtypes import own
+from .interop import Interop
+from .methods import Methods, ops
+from .modes import recording
 
-if TYPE_CHECKING:  # the operators and methods that ops/methods.py adds to Tensor at import
-    from .op import Op
-    from .ops.methods import Methods
-else:
-    Methods = object
-
-
-class _Mode(threading.local):
-    recording = True  # do results remember how they were made?
-    anomaly = False  # is every result searched for NaN and infinity?
-    rule: tuple[str, str] | None = None  # the (op, input) whose gradient rule is running, for the anomaly report
-
-
-mode = _Mode()
 _adding = threading.Lock()  # held while a leaf's .grad is read and replaced: no thread's addition gets lost
 
 
-class Tensor(Methods):
-    """An array with a memory of its making, so that gradients can flow back through it.
+class Tensor(Methods, Interop):
+    """An array that remembers how it was made, so that gradients can flow back through it.
 
     data: numbers, nested lists or an array; copied. Python floats become float32, arrays keep their dtype.
     requires_grad: True for a leaf whose gradient is wanted; floating point only.
@@ -44,11 +57,13 @@ class Tensor(Methods):
     """
 
     data: Array
+    grad: Tensor | None = None  # of a leaf: what backward() has added up
     _requires_grad: bool = False
-    grad: Tensor | None = None
-    _op: Op | None = None  # what made it; None for a leaf
+
+    # the memory of how it was made
+    _op: Any = None  # by which op; None for a leaf
     _inputs: tuple = ()  # of what: Tensors and Python scalars
-    _params: dict[str, Any] = {}
+    _params: dict[str, Any] = {}  # with which parameters, such as an axis
     _serial: int = 0  # when: later results have larger numbers; 0 for a leaf
 
     def __init__(self, data: Any, requires_grad: bool = False):
@@ -71,26 +86,39 @@ class Tensor(Methods):
         self._requires_grad, self._op, self._inputs, self._params = True, op, inputs, params
         self._serial = next(changes.clock)
 
-    def mark_changed(self) -> None:
-        """Note that the data were changed in place: older graphs that read them or a view refuse to be walked."""
-        changes.note(self.data)
-
     def backward(self, g: Any = None, create_graph: bool = False) -> None:
         """Add the gradient of this tensor with respect to every leaf it depends on to that leaf's .grad.
 
-        g: the cotangent, of this tensor's shape; 1 for a tensor of one element. create_graph: make .grad
+        g: the cotangent to start from, of this tensor's shape; 1 for a tensor of one element. create_graph: make .grad
         differentiable again. ValueError if nothing requires a gradient, or g is missing or of another shape.
         """
-        leaves = [t for t in ancestors(self) if t._op is None]
+        leaves = [t for t in self.ancestors() if t._op is None]
         with recording(create_graph):
             for leaf, gx in zip(leaves, reverse(self, leaves, g)):
                 if gx is not None:
                     with _adding:
                         leaf.grad = gx if leaf.grad is None else leaf.grad + gx
 
+    def ancestors(self) -> list[Tensor]:
+        """List this tensor and all tensors it was made from that require gradients, newest first.
+
+        An input is always older than what is made of it, so this order meets every tensor after all of its users.
+        """
+        seen, stack = {id(self): self}, [self]
+        while stack:
+            for x in stack.pop()._inputs:
+                if isinstance(x, Tensor) and x._requires_grad and id(x) not in seen:
+                    seen[id(x)] = x
+                    stack.append(x)
+        return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
+
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's data and forgets how it was made."""
         return Tensor.wrap(self.data)
+
+    def mark_changed(self) -> None:
+        """Note that the data were changed in place: older graphs that read them or a view refuse to be walked."""
+        changes.note(self.data)
 
     @property
     def requires_grad(self) -> bool:
@@ -105,25 +133,37 @@ class Tensor(Methods):
             raise ValueError(f"Tensor: a result of {self._op.name} requires gradients as its inputs do; use .detach()")
         self._requires_grad = bool(wanted)
 
+    # fmt: off
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+    def shape(self) -> tuple[int, ...]: return self.data.shape
+    @property
+    def ndim(self) -> int: return self.data.ndim
+    @property
+    def size(self) -> int: return self.data.size
+    @property
+    def dtype(self) -> np.dtype: return self.data.dtype
+    @property
+    def device(self) -> str: return device_of(self.data)
 
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        return self.data.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.data.dtype
-
-    @property
-    def device(self) -> str:
-        return device_of(self.data)
+    # an operator is an op, looked up among those that ops/ defines; comparisons and methods stand in methods.py
+    def __add__(self, y: Any) -> Tensor: return ops.add(self, y)
+    def __radd__(self, y: Any) -> Tensor: return ops.add(y, self)
+    def __sub__(self, y: Any) -> Tensor: return ops.subtract(self, y)
+    def __rsub__(self, y: Any) -> Tensor: return ops.subtract(y, self)
+    def __mul__(self, y: Any) -> Tensor: return ops.multiply(self, y)
+    def __rmul__(self, y: Any) -> Tensor: return ops.multiply(y, self)
+    def __truediv__(self, y: Any) -> Tensor: return ops.divide(self, y)
+    def __rtruediv__(self, y: Any) -> Tensor: return ops.divide(y, self)
+    def __floordiv__(self, y: Any) -> Tensor: return ops.floor_divide(self, y)
+    def __rfloordiv__(self, y: Any) -> Tensor: return ops.floor_divide(y, self)
+    def __mod__(self, y: Any) -> Tensor: return ops.remainder(self, y)
+    def __rmod__(self, y: Any) -> Tensor: return ops.remainder(y, self)
+    def __pow__(self, y: Any) -> Tensor: return ops.power(self, y)
+    def __rpow__(self, y: Any) -> Tensor: return ops.power(y, self)
+    def __matmul__(self, y: Any) -> Tensor: return ops.matmul(self, y)
+    def __rmatmul__(self, y: Any) -> Tensor: return ops.matmul(y, self)
+    def __neg__(self) -> Tensor: return ops.negative(self)
+    # fmt: on
 
 
 def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
@@ -146,60 +186,47 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
 def reverse(y: Tensor, xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
     """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on.
 
-    as_leaves: do not walk on behind an x, as if it had not been made of anything.
+    g: the cotangent of y. as_leaves: do not walk on behind an x, as if it had not been made of anything.
     """
-    order = ancestors(y)
-    _check_unchanged(order)
-    useful = {id(x) for x in xs}  # the tensors through which something wanted is reached
-    for t in reversed(order):
-        if any(id(x) in useful for x in t._inputs):
-            useful.add(id(t))
-    cotangents = {id(y): _seed(y, g)}
-    found: dict[int, Tensor | None] = dict.fromkeys(id(x) for x in xs)
+    order = y.ancestors()
+    changes.check(order)
+    wanted = {id(x) for x in xs}
+    found = _walk(order, _first_cotangent(y, g), wanted, as_leaves)
+    held = {id(t.data) for made in order for t in (made, *made._inputs, g) if isinstance(t, Tensor)}
+    return [_own_memory(found[id(x)], held) if id(x) in found else None for x in xs]
+
+
+def _walk(order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool) -> dict[int, Tensor]:
+    """The reverse walk: order is a result and its ancestors, newest first -> the cotangents of the wanted, by id."""
+    useful = _on_the_way(order, wanted)
+    cotangents, found = {id(order[0]): g}, {}
     for t in order:
         gt = cotangents.pop(id(t), None)  # popped, so that each is freed as soon as it has been used
         if gt is None:
             continue
-        if id(t) in found:
+        if id(t) in wanted:
             found[id(t)] = gt
-            if as_leaves:
-                continue
-        if t._op is not None:
-            for x, gx in t._op.pull_back(gt, t, useful):
-                sofar = cotangents.get(id(x))
-                cotangents[id(x)] = gx if sofar is None else sofar + gx
-    held = {id(t.data) for made in order for t in (made, *made._inputs, g) if isinstance(t, Tensor)}
-    return [None if gx is None else _own_memory(gx, held) for gx in (found[id(x)] for x in xs)]
-
-
-def ancestors(y: Tensor) -> list[Tensor]:
-    """List y and all tensors it was made from that require gradients, newest first.
-
-    An input is always older than what is made of it, so this order meets every tensor after all of its users.
-    """
-    seen, stack = {id(y): y}, [y]
-    while stack:
-        for x in stack.pop()._inputs:
-            if isinstance(x, Tensor) and x._requires_grad and id(x) not in seen:
-                seen[id(x)] = x
-                stack.append(x)
-    return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
-
-
-def _check_unchanged(order: list[Tensor]) -> None:
-    """Raise RuntimeError if what a rule would read has changed since it was recorded: it would see other numbers."""
-    for made in order:
-        if made._op is None or made._serial > changes.latest:
+        if t._op is None or (as_leaves and id(t) in wanted):
             continue
-        for t in (made, *made._inputs):
-            if isinstance(t, Tensor) and changes.last_change(t.data) > made._serial:
-                raise RuntimeError(
-                    f"{made._op}: the data of an input were changed in place, as by an optimizer's step, after this"
-                    " graph was recorded; call backward() before step(), or compute the result anew"
-                )
+        for x, gx in t._op.pull_back(gt, t, useful):
+            sofar = cotangents.get(id(x))
+            cotangents[id(x)] = gx if sofar is None else sofar + gx  # used in several places: they add up
+    return found
 
 
-def _seed(y: Tensor, g: Any) -> Tensor:
+# ---- guards of the walk ----------------------------------------------------------------------------------------------
+
+
+def _on_the_way(order: list[Tensor], wanted: set[int]) -> set[int]:
+    """Return the ids of the tensors through which something wanted is reached: no rule need run for the others."""
+    useful = set(wanted)
+    for t in reversed(order):
+        if any(id(x) in useful for x in t._inputs):
+            useful.add(id(t))
+    return useful
+
+
+def _first_cotangent(y: Tensor, g: Any) -> Tensor:
     """Return the cotangent that the walk starts from."""
     if not y.requires_grad:
         raise ValueError("backward: this result depends on no tensor that requires gradients")
@@ -219,17 +246,3 @@ def _own_memory(g: Tensor, held: set[int]) -> Tensor:
         g = g + 0
     held.add(id(g.data))
     return g
-
-
-@contextmanager
-def recording(on: bool) -> Iterator[None]:
-    before, mode.recording = mode.recording, on
-    try:
-        yield
-    finally:
-        mode.recording = before
-
-
-def no_grad() -> Any:
-    """Return a context in which results do not remember how they were made: for evaluation and for updates."""
-    return recording(False)

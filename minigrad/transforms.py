@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from .modes import mode
 from .op import as_tensor
 from .ops import reshape, stack, sum
-from .tensor import Tensor, grad, mode
+from .tensor import Tensor, grad
 
 
 def value_and_grad(f: Callable) -> Callable:

@@ -10,7 +10,7 @@ import pytest
 from scipy import special
 
 import minigrad as mg
-from minigrad.ops import instead
+from minigrad import instead
 from tests.test_ops import equal
 
 X = mg.Tensor(np.arange(6.0).reshape(2, 3) - 1.5)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, no_grad
+from ..modes import no_grad
+from ..tensor import Tensor
 from .module import Module
 
 

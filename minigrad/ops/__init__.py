@@ -1,6 +1,6 @@
 """Every op: its forward and its gradient rules side by side. A new op goes where its kin are."""
 
-from . import methods  # what Tensor can do: grafted on here
+from .. import methods
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
 from .arrange import diag, flatten, meshgrid, repeat, tile, tril, triu
 from .conv import (
@@ -16,7 +16,7 @@ from .conv import (
     unfold,
 )
 from .conv1d import conv1d, conv_transpose1d
-from .creation import arange, full, full_like, one_hot, ones, ones_like, zeros, zeros_like
+from .creation import arange, from_dlpack, full, full_like, one_hot, ones, ones_like, zeros, zeros_like
 from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
 from .elementwise import (
     abs,
@@ -41,7 +41,6 @@ from .elementwise import (
     square,
     tanh,
 )
-from .interop import from_dlpack
 from .losses import (
     bernoulli_loss,
     binary_cross_entropy,
@@ -112,3 +111,5 @@ from .shape import (
     unsqueeze,
 )
 from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh, tan
+
+vars(methods.ops).update({name: f for name, f in globals().items() if callable(f)})  # Tensor's operators find them here

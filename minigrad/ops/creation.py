@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..backend import xp
+from ..backend import gpu, xp
 from ..op import as_tensor
 from ..tensor import Tensor
 
@@ -63,3 +65,11 @@ def one_hot(index, num_classes, dtype=np.float32):
             f"one_hot: indices from {classes.min()} to {classes.max()}; there are classes 0 to {num_classes - 1}"
         )
     return Tensor.wrap((classes[..., None] == xp(classes).arange(num_classes)).astype(dtype))
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """Return a Tensor that shares the memory of x, an array of any library that speaks DLPack."""
+    kind, _ = x.__dlpack_device__()
+    if kind == 1:  # kDLCPU
+        return Tensor.wrap(np.from_dlpack(x))
+    return Tensor.wrap(gpu().from_dlpack(x))

@@ -1,4 +1,4 @@
-"""What other code asks of a Tensor: NumPy's functions, DLPack, copies and pickles. Grafted on as the methods are."""
+"""What other code asks of a Tensor: NumPy's functions, DLPack, copies and pickles."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import changes
-from ..backend import gpu
-from ..op import REGISTRY, Op
-from ..tensor import Tensor, ancestors
+from . import changes
 from .instead import FUNCTIONS
+from .methods import data_of, ops
 
 
 class Interop:
@@ -21,7 +19,9 @@ class Interop:
     if TYPE_CHECKING:  # Tensor has these
         data: Any
         requires_grad: bool
-        _op: Op | None
+        wrap: Any
+        ancestors: Any
+        _op: Any
 
         def numpy(self) -> np.ndarray: ...
 
@@ -34,10 +34,10 @@ class Interop:
         """Let np.exp(tensor), and operators with a NumPy array on the left, run the op of that name."""
         name = _OWN_NAMES.get(ufunc.__name__, ufunc.__name__)
         if method == "__call__" and not options:
-            if name in REGISTRY:
-                return REGISTRY[name](*inputs)
+            if hasattr(ops, name):
+                return getattr(ops, name)(*inputs)
             if name in _CONSTANT:
-                return Tensor.wrap(ufunc(*map(data_of, inputs)))
+                return self.wrap(ufunc(*map(data_of, inputs)))
         call = name if method == "__call__" else f"{name}.{method}"
         raise TypeError(
             f"np.{call} is not differentiable here{' with ' + ', '.join(options) if options else ''};"
@@ -46,17 +46,15 @@ class Interop:
 
     def __array_function__(self, function: Any, types: Any, args: tuple, options: dict) -> Any:
         """Let np.sum(tensor) and its like run the function of that name, and np.allclose and its like the arrays'."""
-        import minigrad
-
         name = function.__name__
         if name in _PLAIN:
             return function(*map(data_of, args), **{key: data_of(value) for key, value in options.items()})
-        own = getattr(minigrad, _OWN_NAMES.get(name, name), None)
+        own = getattr(ops, _OWN_NAMES.get(name, name), None)
         # np.linalg.norm is not mg.norm: its second argument is an order, not an axis
         plain = function.__module__ == "numpy"
-        if plain and (isinstance(own, Op) or getattr(own, "__module__", "").startswith("minigrad.ops")):
+        if plain and own is not None:
             args, options = _own_arguments(function, own, args, options)
-            return own(*args, **options)  # type: ignore[misc]
+            return own(*args, **options)
         call = f"{function.__module__}.{name}".replace("numpy", "np", 1)
         hint = FUNCTIONS[name] if plain and name in FUNCTIONS else "an op, mg.NAME"
         raise TypeError(f"{call} is not differentiable here; use {hint}, or the array: {call}(x.numpy())")
@@ -73,14 +71,14 @@ class Interop:
 
     # ---- copies and pickles --------------------------------------------------------------------------------------
 
-    def __copy__(self: Any) -> Tensor:
+    def __copy__(self) -> Any:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def __deepcopy__(self: Any, memo: dict) -> Tensor:
+    def __deepcopy__(self, memo: dict) -> Any:
         """Copy the tensor and its graph, oldest first, so that every input has its copy and no recursion is needed."""
-        for t in reversed(ancestors(self)):
+        for t in reversed(self.ancestors()):
             if id(t) not in memo:
                 twin = memo[id(t)] = object.__new__(type(t))
                 twin.__dict__.update(copy.deepcopy(t.__dict__, memo))
@@ -93,19 +91,6 @@ class Interop:
         if self._op is not None:
             raise TypeError(f"a Tensor that {self._op} made is not pickled, for its graph; pickle x.detach()")
         return self.__dict__
-
-
-def from_dlpack(x: Any) -> Tensor:
-    """Return a Tensor that shares the memory of x, an array of any library that speaks DLPack."""
-    kind, _ = x.__dlpack_device__()
-    if kind == 1:  # kDLCPU
-        return Tensor.wrap(np.from_dlpack(x))
-    return Tensor.wrap(gpu().from_dlpack(x))
-
-
-def data_of(x: Any) -> Any:
-    """Return the array of a Tensor; anything else as it is."""
-    return x.data if isinstance(x, Tensor) else x
 
 
 # NumPy's names for what has another one here
