@@ -67,3 +67,24 @@ def _owner(a: Array) -> Array:
     while is_array(a.base):
         a = a.base
     return a
+
+
+# ---- parameters ------------------------------------------------------------------------------------------------------
+
+
+def kept(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an op as a graph keeps them: whoever changes an index array later moves no gradient."""
+    for name, value in params.items():
+        if type(value) not in _FIXED:
+            params = params | {name: _copied(value)}
+    return params
+
+
+_FIXED = {int, float, bool, str, slice, type(None)}
+
+
+def _copied(value: Any) -> Any:
+    """Return value, or a copy where it can change: arrays and lists, also within tuples."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    return value.copy() if is_array(value) else value

@@ -10,7 +10,8 @@
 
 The forward function sees arrays. Arguments before the "/" (or a "*xs") are inputs; the rest are parameters, which are
 never differentiated. A rule sees Tensors: the cotangent g, the output, all inputs, all parameters; it returns the
-cotangent of its input. As rules are made of ops, they can be differentiated in turn, to any order.
+cotangent of its input. As rules are made of ops, they can be differentiated in turn, to any order. What an op does with
+whole numbers and with float16 is said by @op(dtypes=..): the table stands in dtypes.py.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from .backend import check_same_device, is_array, xp
-from .dtypes import floating, own
+from .changes import kept
+from .dtypes import WIDEN, floating, own, rounded
 from .modes import mode
 from .tensor import Tensor
 
@@ -32,8 +36,11 @@ REGISTRY: dict[str, Op] = {}
 class Op:
     """A differentiable array function: its forward, and one gradient rule per differentiable input."""
 
-    def __init__(self, forward: Callable, order: int | None):
+    def __init__(self, forward: Callable, order: int | None, dtypes: str):
         self.name, self.forward, self.order = forward.__name__, forward, order
+        if dtypes not in WIDEN:
+            raise ValueError(f"@op {self.name}: dtypes is {dtypes!r}; it must be 'numpy', 'sums' or 'real'")
+        self.dtypes, self.widen = dtypes, WIDEN[dtypes]
         self.__name__, self.__doc__, self.__wrapped__ = self.name, forward.__doc__, forward
         parameters = inspect.signature(forward).parameters.values()
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -64,23 +71,27 @@ class Op:
         if params or self.params or self.variadic or len(args) != len(self.inputs):
             args, params = self._bind(args, params)
         inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else as_tensor(x, args) for x in args])
-        arrays, tracked, some = [], False, False
+        arrays, tracked, some, fraction = [], False, False, False
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x.data)
                 some, tracked = True, tracked or x._requires_grad
             else:
                 arrays.append(x)
+                fraction = fraction or type(x) is float
         if not some:  # exp(1.0)
             needed = len(inputs) - self.optional
             return self(*[x if x is None and i >= needed else Tensor(x) for i, x in enumerate(inputs)], **params)
         if "cupy" in sys.modules:
             check_same_device(self.name, arrays)
+        narrow = self.widen(arrays) if self.widen else None
         out = Tensor.wrap(self.forward(*arrays, **params))
+        if narrow or fraction:
+            out.data = rounded(out.data, arrays, narrow)
         if mode.anomaly:
             self._check_finite(out, inputs)
         if tracked and mode.recording and out.data.dtype.kind == "f" and self._depends(inputs):
-            out.record(self, inputs, _kept(params) if params else params)
+            out.record(self, inputs, kept(params) if params else params)
         return out
 
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -186,34 +197,24 @@ def as_tensor(x: Any, beside: Iterable = ()) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor.wrap(own(x, None if is_array(x) else floating(beside)))
 
 
-def _kept(params: dict[str, Any]) -> dict[str, Any]:
-    """Return params as a graph keeps them: whoever changes an index array afterwards moves no gradient."""
-    for name, value in params.items():
-        if type(value) not in _FIXED:
-            params = params | {name: _copied(value)}
-    return params
+def real(*xs: Any) -> list[Tensor]:
+    """Return xs as Tensors of real numbers, as an op with dtypes="real" sees them: losses and statistics begin so."""
+    tensors = [as_tensor(x, xs) for x in xs]
+    dtype = floating(tensors) or np.float32
+    return [t if t.data.dtype.kind == "f" else t.astype(dtype) for t in tensors]
 
 
-_FIXED = {int, float, bool, str, slice, type(None)}
-
-
-def _copied(value: Any) -> Any:
-    """Return value, or a copy where it can change: arrays and lists, also within tuples."""
-    if isinstance(value, list | tuple):
-        return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
-    return value.copy() if is_array(value) else value
-
-
-def op(forward: Callable | None = None, *, order: int | None = None) -> Any:
+def op(forward: Callable | None = None, *, order: int | None = None, dtypes: str = "numpy") -> Any:
     """Make an array function an Op and enter it in the REGISTRY.
 
+    dtypes: what it does with whole numbers and with float16, "numpy", "sums" or "real"; see dtypes.py.
     order=1: its rules are not differentiable themselves, and differentiating them raises instead of being wrong.
     """
     if forward is None:
-        return lambda forward: op(forward, order=order)
+        return lambda forward: op(forward, order=order, dtypes=dtypes)
     if forward.__name__ in REGISTRY:
         raise ValueError(f"@op {forward.__name__}: an op of this name exists already; names are unique")
-    made = REGISTRY[forward.__name__] = Op(forward, order)
+    made = REGISTRY[forward.__name__] = Op(forward, order, dtypes)
     return made
 
 
@@ -234,7 +235,7 @@ def _raise_order(g, out, i, xs, of):
     raise NotImplementedError(f"{of}: its gradient rule cannot be differentiated again; second order is not available")
 
 
-refuse_gradient = Op(_refuse_gradient, None)
+refuse_gradient = Op(_refuse_gradient, None, "numpy")
 refuse_gradient.defvjp(xs=_raise_order)
 
 

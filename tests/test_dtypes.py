@@ -1,9 +1,12 @@
 """Which dtype an op computes in and returns, of every dtype that it can be given."""
 
+import re
+
 import numpy as np
 import pytest
 
 import minigrad as mg
+from tests.cases import CASES
 
 X64 = np.array([1.0, 2.0])
 TENTHS = [0.1, 0.2]
@@ -105,3 +108,136 @@ def test_a_result_is_detached_and_not_frozen():
     with pytest.raises(ValueError, match=r"a result of multiply requires gradients as its inputs do; use .detach\(\)"):
         y.requires_grad = False
     assert not y.detach().requires_grad
+
+
+# ---- what ops make of dtypes: the table of minigrad/dtypes.py --------------------------------------------------------
+
+IDS = {f"{i} {case.id}": case for i, case in enumerate(CASES)}
+WHOLE = {"bool": 2, "uint8": 200, "int8": 100, "int64": 100}  # the largest magnitude drawn, plus 1
+
+
+REFUSALS = (  # what is no number, has no fractions, or is no probability
+    r"(subtract: x and y are|negative: x is) boolean|Integers to negative integer powers|upsample: .*fractions"
+    r"|affine_grid: .*fractions|grid_sample: .*floating-point|\w+_pool[12]d: .*floating-point"
+    r"|binary_cross_entropy: .* probabilities"
+)
+
+
+def outputs(case, arrays):
+    with np.errstate(all="ignore"):
+        y = case.f(*map(mg.Tensor, arrays))
+    return y if isinstance(y, list | tuple) else [y]
+
+
+@pytest.mark.parametrize("case", IDS.values(), ids=IDS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_every_function_returns_the_floating_dtype_that_it_is_given(case, dtype):
+    inputs = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.inputs]
+    exact = outputs(case, [a.astype(np.float64) if a.dtype.kind == "f" else a for a in inputs])
+    tolerance = {"float16": 0.02, "float32": 1e-4, "float64": 0}[dtype]
+    for y, wanted in zip(outputs(case, inputs), exact):
+        assert y.dtype == (dtype if wanted.dtype.kind == "f" else wanted.dtype)
+        np.testing.assert_allclose(y.numpy(), wanted.numpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("case", IDS.values(), ids=IDS)
+@pytest.mark.parametrize("dtype", WHOLE)
+def test_every_function_makes_whole_numbers_or_float32_of_whole_numbers_or_refuses_them(case, dtype):
+    rng = np.random.default_rng(len(case.id))
+    low = 0 if dtype in ("bool", "uint8") else 1 - WHOLE[dtype]
+    drawn = [rng.integers(low, WHOLE[dtype], a.shape).astype(dtype) if a.dtype.kind == "f" else a for a in case.inputs]
+    try:
+        found = outputs(case, drawn)
+    except (TypeError, ValueError) as error:
+        assert re.match(REFUSALS, str(error))
+        return
+    exact = outputs(case, [a if b.dtype.kind != "f" else a.astype(np.float64) for a, b in zip(drawn, case.inputs)])
+    for y, wanted in zip(found, exact):
+        assert y.dtype == np.float32 or y.dtype.kind in "iub"
+        if y.dtype == np.float32:  # nothing has wrapped around
+            with np.errstate(over="ignore"):
+                limit = wanted.numpy().astype(np.float32)  # beyond float32, infinity
+            scale = np.abs(limit[np.isfinite(limit)]).max(initial=0)
+            np.testing.assert_allclose(y.numpy(), limit, rtol=1e-4, atol=1e-4 * scale)
+
+
+LOSSES = {
+    "l1_loss": (mg.l1_loss, 5.5),
+    "mse_loss": (mg.mse_loss, 50.5),
+    "huber_loss": (mg.huber_loss, 5.0),
+    "smooth_l1_loss": (mg.smooth_l1_loss, 5.0),
+    "binary_cross_entropy_with_logits": (mg.binary_cross_entropy_with_logits, -94.65),
+}
+
+
+@pytest.mark.parametrize(("loss", "expected"), LOSSES.values(), ids=LOSSES)
+def test_losses_of_whole_numbers_do_not_wrap_around(loss, expected):
+    x, target = np.uint8([0, 10]), np.uint8([1, 20])
+    for a, b in [(x, target), (x.astype(np.int64), target), (x, target.tolist()), (x, target.astype(np.float32))]:
+        y = loss(a, b)
+        assert y.dtype == np.float32
+        assert abs(y.item() - expected) < 0.01
+    assert loss(x, target.astype(np.float64)).dtype == np.float64
+
+
+def test_statistics_of_whole_numbers_do_not_wrap_around():
+    pixels = np.array([[[[0, 200], [100, 0]]]], np.uint8)
+    assert mg.total_variation(pixels).item() == 200**2 + 100**2 + 100**2 + 200**2
+    assert mg.total_variation(pixels, order=1).item() == 600
+    assert mg.gram_matrix(pixels).item() == (200**2 + 100**2) / 4
+    assert mg.norm(np.int8([100, 100, 50])).item() == 150
+    assert mg.sqrt(np.uint8([2])).item() == np.sqrt(np.float32(2))
+
+
+N = 5000
+LONG = {
+    "sum": (lambda x: mg.sum(x, 0), [(N, 2)]),
+    "cumsum": (lambda x: mg.cumsum(x, 0), [(N, 2)]),
+    "mean": (lambda x: mg.mean(x * 100.0, 0), [(N, 2)]),
+    "var": (lambda x: mg.var(x, 0), [(N, 2)]),
+    "norm": (lambda x: mg.norm(x, axis=0), [(N, 2)]),
+    "logsumexp": (lambda x: mg.logsumexp(x, 0), [(N, 2)]),
+    "softmax": (lambda x: mg.softmax(x, 0) * 1000.0, [(N, 2)]),
+    "standardize": (lambda x: mg.standardize(x, 0), [(N, 2)]),
+    "matmul": (mg.matmul, [(2, N), (N, 2)]),
+    "linear": (mg.linear, [(2, N), (3, N)]),
+    "einsum": (lambda x, y: mg.einsum("ni,nj->ij", x, y), [(N, 2), (N, 3)]),
+    "conv2d": (mg.conv2d, [(1, 200, 5, 5), (2, 200, 5, 5)]),
+    "conv_transpose2d": (lambda x, w: mg.conv_transpose2d(x, w), [(1, N, 1, 1), (N, 1, 1, 1)]),
+    "avg_pool2d": (lambda x: mg.avg_pool2d(x, 70), [(1, 1, 70, 70)]),
+    "mse_loss": (mg.mse_loss, [(N, 2), (N, 2)]),
+    "scatter": (lambda x: mg.scatter(x, np.zeros(N, int), (2,)), [(N,)]),
+    "erf": (mg.erf, [(N,)]),
+}
+
+
+@pytest.mark.parametrize(("f", "shapes"), LONG.values(), ids=LONG)
+def test_float16_is_summed_up_in_float32_and_rounded_once(f, shapes):
+    rng = np.random.default_rng(0)
+    xs = [rng.random(shape).astype(np.float16) for shape in shapes]
+    y, exact = f(*map(mg.Tensor, xs)), f(*[mg.Tensor(x.astype(np.float64)) for x in xs])
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y.numpy(), exact.numpy(), rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+@pytest.mark.parametrize("f", [mg.add, mg.multiply, mg.power, mg.maximum, lambda x, y: mg.where(x, y, x), mg.clip])
+def test_a_python_float_makes_float32_of_whole_numbers(f, dtype):
+    y = f(mg.Tensor(np.array([0, 1], dtype)), 0.5)
+    assert y.dtype == np.float32
+
+
+def test_whole_numbers_beside_floats_promote_as_numpys_in_arithmetic_and_follow_them_in_functions():
+    small, large, x = np.int16([3]), np.int64([3]), np.float32([2.0])
+    assert [mg.multiply(x, n).dtype for n in (small, large)] == [np.float32, np.float64]
+    assert [mg.divide(x, n).dtype for n in (small, large)] == [np.float32, np.float32]
+    assert mg.divide(np.float64([2.0]), large).item() == 2 / 3
+
+
+def test_an_op_names_its_treatment_of_dtypes_or_is_refused(registry):
+    assert mg.REGISTRY["sqrt"].dtypes == "real" and mg.REGISTRY["add"].dtypes == "numpy"
+    with pytest.raises(ValueError, match="@op twice: dtypes is 'int'; it must be 'numpy', 'sums' or 'real'"):
+
+        @mg.op(dtypes="int")
+        def twice(x, /):
+            return x * 2

@@ -562,8 +562,8 @@ def test_python_scalars_never_promote(name, dtype, scalar):
     assert getattr(mg, name)(scalar, x).dtype == dtype
 
 
-OF_ONE_INPUT = ["exp", "log", "sqrt", "square", "abs", "sign", "negative", "sin", "tanh", "sum", "max", "min", "prod"]
-OF_TWO_INPUTS = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "matmul"]
+OF_ONE_INPUT = ["square", "abs", "sign", "negative", "sum", "max", "min", "prod"]
+OF_TWO_INPUTS = ["add", "subtract", "multiply", "power", "maximum", "minimum", "matmul"]
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8])
@@ -577,10 +577,10 @@ def test_integers_behave_as_numpys(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["mean", "var"])
-def test_averages_of_integers_are_float64(name):
+def test_averages_of_integers_are_float32(name):
     y = getattr(mg, name)(mg.Tensor([1, 2, 4]))
-    assert y.dtype == np.float64
-    equal(y, getattr(np, name)([1, 2, 4]))
+    assert y.dtype == np.float32
+    assert abs(y.item() - getattr(np, name)([1, 2, 4])) < 1e-6
 
 
 def test_booleans_are_summed_as_integers():
@@ -592,7 +592,8 @@ def test_booleans_are_summed_as_integers():
 @pytest.mark.parametrize("f", [mg.leaky_relu, mg.elu, mg.softplus, mg.sigmoid, mg.gelu], ids=lambda f: f.__name__)
 def test_activations_of_integers_are_those_of_the_floats(f):
     x = np.array([-100, -1, 0, 3])
-    equal(f(mg.Tensor(x)), f(mg.Tensor(x.astype(float))).data)
+    assert f(mg.Tensor(x)).dtype == np.float32
+    np.testing.assert_array_equal(f(mg.Tensor(x)).data, f(mg.Tensor(x.astype(np.float32))).data)
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
@@ -686,12 +687,6 @@ ERRORS = [
 def test_a_wrong_call_says_what_is_wrong(f, error, text):
     with pytest.raises(error, match=text):
         f()
-
-
-@pytest.mark.parametrize("f", [mg.sigmoid, mg.softplus, mg.softmax, mg.log_softmax, mg.logsumexp])
-def test_unsigned_integers_do_not_wrap(f):
-    x = np.arange(4, dtype=np.uint8)
-    np.testing.assert_allclose(f(x).numpy(), f(x.astype(np.float64)).numpy(), rtol=1e-2)  # uint8 computes in float16
 
 
 def test_numbers_that_would_be_lost_are_refused():

@@ -50,7 +50,7 @@ multiply.defvjp(
 )
 
 
-@op
+@op(dtypes="real")
 def divide(x, y, /):
     """x / y, elementwise."""
     return x / y

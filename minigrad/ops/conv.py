@@ -27,19 +27,19 @@ def _kernels(x):
     return importlib.import_module(f"minigrad.kernels.{'conv' if xp(x) is np else 'conv_cuda'}")
 
 
-@op
+@op(dtypes="sums")
 def convolve(x, w, b=None, /, geo=None):
     """Slide w over x. x (N,C,H,W), w (O,C/groups,kh,kw), b (O) or None -> (N,O,oh,ow)."""
     return _kernels(x).conv2d(x, w, geo, b)
 
 
-@op
+@op(dtypes="sums")
 def convolve_transposed(y, w, b=None, /, geo=None):
     """Spread y over the windows it came from. y (N,O,oh,ow), w (O,C/groups,kh,kw), b (C) or None -> (N,C,H,W)."""
     return _kernels(y).conv_transpose2d(y, w, geo, b)
 
 
-@op
+@op(dtypes="sums")
 def convolve_weight(x, y, /, geo):
     """Correlate x with y. x (N,C,H,W), y (N,O,oh,ow) -> (O,C/groups,kh,kw)."""
     return _kernels(x).conv2d_weight(x, y, geo)
@@ -126,7 +126,7 @@ def im2col(x, /, geo):
     return _kernels(x).im2col(x, geo)
 
 
-@op
+@op(dtypes="sums")
 def col2im(x, /, geo):
     """Add columns up at the pixels they come from: the adjoint of im2col. (N, C kh kw, oh ow) -> (N,C,H,W)."""
     return _kernels(x).col2im(x, geo)

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..op import as_tensor, op
+from ..op import op, real
 from .arithmetic import where
 
 
-@op
+@op(dtypes="real")
 def exp(x, /):
     """e**x."""
     return xp(x).exp(x)
@@ -20,7 +20,7 @@ def exp(x, /):
 exp.defvjp(x=lambda g, out, x: g * out)
 
 
-@op
+@op(dtypes="real")
 def expm1(x, /):
     """e**x - 1, accurate where x is near 0."""
     return xp(x).expm1(x)
@@ -29,7 +29,7 @@ def expm1(x, /):
 expm1.defvjp(x=lambda g, out, x: g * (out + 1.0))
 
 
-@op
+@op(dtypes="real")
 def log(x, /):
     """Natural logarithm of x > 0."""
     return xp(x).log(x)
@@ -38,7 +38,7 @@ def log(x, /):
 log.defvjp(x=lambda g, out, x: g / x)
 
 
-@op
+@op(dtypes="real")
 def log2(x, /):
     """Logarithm of x > 0 to the base 2."""
     return xp(x).log2(x)
@@ -47,7 +47,7 @@ def log2(x, /):
 log2.defvjp(x=lambda g, out, x: g / x * (1 / math.log(2)))
 
 
-@op
+@op(dtypes="real")
 def log1p(x, /):
     """log(1 + x) of x > -1, accurate where x is near 0."""
     return xp(x).log1p(x)
@@ -56,7 +56,7 @@ def log1p(x, /):
 log1p.defvjp(x=lambda g, out, x: g / (x + 1.0))
 
 
-@op
+@op(dtypes="real")
 def sqrt(x, /):
     """Square root of x >= 0; its gradient at 0 is infinite."""
     return xp(x).sqrt(x)
@@ -75,7 +75,7 @@ def square(x, /):
 square.defvjp(x=lambda g, out, x: g * (2.0 * x))
 
 
-@op
+@op(dtypes="real")
 def reciprocal(x, /):
     """1 / x."""
     return 1.0 / x
@@ -96,13 +96,13 @@ abs.defvjp(x=lambda g, out, x: where(x == 0, 0.0, g) * sign(x))
 @op
 def sign(x, /):
     """-1, 0 or 1. Constant almost everywhere: no gradient."""
-    return xp(x).sign(x)
+    return xp(x).sign(x if x.dtype != bool else x.astype(np.int8))
 
 
 sign.defvjp(x=None)
 
 
-@op
+@op(dtypes="real")
 def tanh(x, /):
     """Hyperbolic tangent."""
     return xp(x).tanh(x)
@@ -111,7 +111,7 @@ def tanh(x, /):
 tanh.defvjp(x=lambda g, out, x: g * (1.0 - square(out)))
 
 
-@op
+@op(dtypes="real")
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
     with np.errstate(over="ignore"):  # e**-x = inf far below 0 gives the right answer, 0
@@ -121,7 +121,7 @@ def sigmoid(x, /):
 sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
 
 
-@op
+@op(dtypes="real")
 def softplus(x, /):
     """log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), which cannot overflow."""
     return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-1.0 * xp(x).abs(x)))
@@ -140,7 +140,7 @@ def relu(x, /):
 relu.defvjp(x=lambda g, out, x: where(x > 0, g, 0.0))
 
 
-@op
+@op(dtypes="real")
 def leaky_relu(x, /, slope=0.01):
     """x where x > 0, else slope * x."""
     if 0 < slope <= 1:  # the same, and several times as fast
@@ -157,7 +157,7 @@ def _leaky_relu_rule(g, out, x, slope):
 leaky_relu.defvjp(x=_leaky_relu_rule)
 
 
-@op
+@op(dtypes="real")
 def elu(x, /, alpha=1.0):
     """x where x > 0, else alpha * (e**x - 1). Clevert et al. 2016, arXiv 1511.07289."""
     return xp(x).maximum(x, 0) + alpha * xp(x).expm1(xp(x).minimum(x, 0))
@@ -167,7 +167,7 @@ def elu(x, /, alpha=1.0):
 elu.defvjp(x=lambda g, out, x, alpha: where(x > 0, g, 0.0) + where(x <= 0, g, 0.0) * alpha * exp(-relu(-x)))
 
 
-@op
+@op(dtypes="real")
 def erf(x, /):
     """The error function 2/sqrt(pi) * integral of e**(-t*t) from 0 to x."""
     if xp(x) is np:
@@ -185,7 +185,7 @@ def gelu(x, approximate="none"):
 
     Hendrycks & Gimpel 2016, arXiv 1606.08415.
     """
-    x = as_tensor(x)
+    (x,) = real(x)
     if approximate == "tanh":
         return x * (0.5 + 0.5 * tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
     if approximate != "none":
@@ -195,7 +195,7 @@ def gelu(x, approximate="none"):
 
 def silu(x):
     """x * sigmoid(x), also called swish. Elfwing et al. 2018, arXiv 1702.03118."""
-    x = as_tensor(x)
+    (x,) = real(x)
     return x * sigmoid(x)
 
 
@@ -204,6 +204,8 @@ def clip(x, /, min=None, max=None):
     """x limited to [min, max], numbers or None; the gradient at a limit is that of the inside."""
     if min is None and max is None:
         raise ValueError("clip: min and max are both None; give at least one")
+    if x.dtype.kind != "f" and float in (type(min), type(max)):
+        x = x.astype(np.float32)  # as beside a Python float everywhere
     return xp(x).clip(x, min, max)
 
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..op import as_tensor, op, unbroadcast
+from ..op import op, real, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import maximum, where
 from .elementwise import abs, clip, exp, sigmoid, square
@@ -48,7 +48,7 @@ def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
     return huber_loss(x, target, reduction, delta=beta) / beta
 
 
-@op
+@op(dtypes="real")
 def logistic_loss(x, target, /):
     """-t log s(x) - (1 - t) log(1 - s(x)) = max(x, 0) - x t + log(1 + e**-|x|), s the sigmoid: it cannot overflow."""
     return xp(x).maximum(x, 0) - x * target + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
@@ -66,7 +66,7 @@ def binary_cross_entropy_with_logits(x, target, reduction="mean"):
     return _reduce("binary_cross_entropy_with_logits", logistic_loss(x, target), reduction)
 
 
-@op
+@op(dtypes="real")
 def bernoulli_loss(x, target, /):
     """-t log p - (1 - t) log(1 - p) for probabilities p = x in [0, 1]; each logarithm is held at -100 or above."""
     with np.errstate(divide="ignore"):  # log 0 = -inf, which the limit turns into -100
@@ -124,7 +124,7 @@ def _class_axis(x):
 
 def _classified(name, x, target, ignore_index):
     """Return x as a Tensor and the classes as an array, after a check that they fit each other."""
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    (x,) = real(x)
     if x.ndim == 0:
         raise ValueError(f"{name}: x is a single number; scores of shape (N,C,..) or (C) are needed")
     classes = target.data if isinstance(target, Tensor) else xp(x.data).asarray(target)
@@ -181,6 +181,9 @@ def gaussian_kl(mean, log_variance, prior_mean=0.0, prior_log_variance=0.0, redu
     -1/2 (1 + l - m**2 - e**l). Kingma & Welling 2014, arXiv 1312.6114, appendix B.
     """
     mean, log_variance = _alike("gaussian_kl", mean, log_variance)
+    prior_mean, prior_log_variance = (
+        p if isinstance(p, float | int) else real(mean, p)[1] for p in (prior_mean, prior_log_variance)
+    )
     ratio = exp(log_variance - prior_log_variance)
     number = isinstance(prior_log_variance, float | int)
     precision = math.exp(-prior_log_variance) if number else exp(-prior_log_variance)
@@ -195,6 +198,7 @@ def total_variation(x, order=2):
     """
     if order not in (1, 2):
         raise ValueError(f"total_variation: order is {order}; it must be 1 (absolute) or 2 (squared)")
+    (x,) = real(x)
     size = abs if order == 1 else square
     return sum(size(x[..., 1:, :] - x[..., :-1, :])) + sum(size(x[..., 1:] - x[..., :-1]))
 
@@ -206,13 +210,14 @@ def gram_matrix(x):
     """
     if x.ndim != 4:
         raise ValueError(f"gram_matrix: x has shape {x.shape}; want four axes, (N,C,H,W)")
+    (x,) = real(x)
     N, C, H, W = x.shape
     return row_products(reshape(x, (N, C, H * W))) / (C * H * W)
 
 
 def _alike(name, x, target):
-    """Return both as Tensors. They may not broadcast: (N,1) against (N) would compare everything with everything."""
-    x, target = (as_tensor(t, (x, target)) for t in (x, target))
+    """Return both as Tensors of real numbers. No broadcasting: (N,1) against (N) would compare all with all."""
+    x, target = real(x, target)
     if x.shape != target.shape:
         raise ValueError(f"{name}: shapes {x.shape} and {target.shape}; they must be equal")
     return x, target

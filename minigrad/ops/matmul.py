@@ -13,7 +13,7 @@ from ..op import as_tensor, op, unbroadcast
 from .shape import check_axes, swapaxes, unsqueeze
 
 
-@op
+@op(dtypes="sums")
 def matmul(x, y, /):
     """Matrix product of the last two axes, the others broadcast: (..,m,k), (..,k,n) -> (..,m,n); vectors too."""
     if np.ndim(x) == 0 or np.ndim(y) == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -45,7 +45,7 @@ def _matmul_rule(side):
 matmul.defvjp(x=_matmul_rule("x"), y=_matmul_rule("y"))
 
 
-@op
+@op(dtypes="sums")
 def row_products(x, /):
     """x x^T, the inner products of all rows: (..,m,k) -> (..,m,m)."""
     return _product(x, xp(x).swapaxes(x, -1, -2))
@@ -55,7 +55,7 @@ def row_products(x, /):
 row_products.defvjp(x=lambda g, out, x: (g + swapaxes(g, -1, -2)) @ x)
 
 
-@op
+@op(dtypes="sums")
 def linear(x, w, b=None, /):
     """x w^T + b, an affine map of the last axis. x (..,n), w (m,n), b (m) or None -> (..,m)."""
     if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
@@ -82,7 +82,7 @@ def einsum(subscripts, *operands):
     return contract(*xs, terms=terms, result=result)
 
 
-@op
+@op(dtypes="sums")
 def contract(*xs, terms, result):
     """einsum with its subscripts taken apart: terms, one string of letters an operand, and the result's."""
     if len(xs) == 2 and (order := _matrix_order(xs, terms, result)):

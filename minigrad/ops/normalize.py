@@ -8,13 +8,13 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels.total import total
-from ..op import op
+from ..op import op, real
 from .elementwise import sqrt
 from .reduce import mean, var
 from .shape import check_axes, reshape
 
 
-@op
+@op(dtypes="real")
 def standardize(x, /, axis, eps=1e-5):
     """(x - mean) / sqrt(var + eps), mean and variance taken over axis (an int or several); the shape of x.
 
@@ -52,6 +52,7 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
     """
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: got one of mean and var; give both, or neither for the batch's own")
+    (x,) = real(x)
     mean, var, w, b = (_per_channel(t, x) for t in (mean, var, w, b))
     own = mean is None
     return _affine(standardize(x, (0, *range(2, x.ndim)), eps) if own else (x - mean) / sqrt(var + eps), w, b)
@@ -81,10 +82,13 @@ def instance_norm(x, *, w=None, b=None, eps=1e-5):
 
 
 def _per_channel(t, x):
-    """Give t, (C) or (N,C), axes of length 1 so that it broadcasts against x (N,C,..)."""
-    return None if t is None else reshape(t, (*t.shape, *[1] * (x.ndim - 2)))
+    """Give t, (C) or (N,C), axes of length 1 so that it broadcasts against x (N,C,..), in real numbers as x."""
+    if t is None:
+        return None
+    _, t = real(x, t)
+    return reshape(t, (*t.shape, *[1] * (x.ndim - 2)))
 
 
 def _affine(x, w, b):
-    x = x if w is None else x * w
-    return x if b is None else x + b
+    x = x if w is None else x * real(x, w)[1]
+    return x if b is None else x + real(x, b)[1]

@@ -37,7 +37,7 @@ def _kernels(x):
     return importlib.import_module(f"minigrad.kernels.{'pool' if xp(x) is np else 'pool_cuda'}")
 
 
-@op
+@op(dtypes="real")
 def pool_largest(x, /, geo):
     """Largest pixel of each window of x. (N,C,H,W) -> (N,C,oh,ow)."""
     return _kernels(x).largest(x, geo)
@@ -55,7 +55,7 @@ def pool_gather(x, /, winner, geo):
     return x.reshape(-1)[(plane * H + rows) * W + columns]
 
 
-@op
+@op(dtypes="sums")
 def pool_scatter(x, /, winner, geo):
     """Zeros with x added at the winners: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
     return _kernels(x).max_unpool2d(x, winner, geo)
@@ -92,7 +92,7 @@ def _window_lengths(geo: Geometry, axis: int, count_include_pad: bool) -> np.nda
     return np.minimum(start + geo.kernel[axis], last) - np.maximum(start, first)
 
 
-@op
+@op(dtypes="sums")
 def sum_pool2d(x, /, geo):
     """Sum of each window, padded with zeros. x (N,C,H,W) -> (N,C,oh,ow)."""
     rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))  # in x's order in memory
@@ -104,7 +104,7 @@ def sum_pool2d(x, /, geo):
     return out
 
 
-@op
+@op(dtypes="sums")
 def sum_unpool2d(x, /, geo):
     """Spread each number over its window, adding up: the adjoint of sum_pool2d. (N,C,oh,ow) -> (N,C,H,W)."""
     rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))

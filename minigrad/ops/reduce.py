@@ -11,14 +11,14 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels.total import total
-from ..op import as_tensor, op, unbroadcast
+from ..op import as_tensor, op, real, unbroadcast
 from ..tensor import Tensor
 from .arithmetic import where
 from .elementwise import exp, sigmoid
 from .shape import broadcast_to, check_axes, flip, pad, reshape, unsqueeze
 
 
-@op
+@op(dtypes="sums")
 def sum(x, /, axis=None, keepdims=False):
     """Sum of elements."""
     return total(x, _known("sum", axis, x), keepdims)
@@ -38,7 +38,7 @@ def mean(x, axis=None, keepdims=False):
 
 def var(x, axis=None, keepdims=False, ddof=0):
     """Mean squared distance from the mean, over the count minus ddof (1: the unbiased estimate)."""
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    (x,) = real(x)
     n = _count("var", x, axis)
     if n <= ddof:
         raise ValueError(f"var: ddof {ddof} leaves nothing to divide by, of {n} elements")
@@ -50,7 +50,7 @@ def var(x, axis=None, keepdims=False, ddof=0):
 
 def std(x, axis=None, keepdims=False, ddof=0):
     """Root of the mean squared distance from the mean, over the count minus ddof; the gradient at 0 is 0."""
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    (x,) = real(x)
     n = _count("std", x, axis)
     if n <= ddof:
         raise ValueError(f"std: ddof {ddof} leaves nothing to divide by, of {n} elements")
@@ -84,7 +84,7 @@ max.defvjp(x=_extreme_rule)
 min.defvjp(x=_extreme_rule)
 
 
-@op
+@op(dtypes="sums")
 def prod(x, /, axis=None, keepdims=False):
     """Product of elements."""
     return x.prod(axis=_known("prod", axis, x), keepdims=keepdims)
@@ -119,7 +119,7 @@ def _products_of_others(x):
 prod.defvjp(x=_prod_rule)
 
 
-@op
+@op(dtypes="real")
 def logsumexp(x, /, axis=None, keepdims=False):
     """log sum e**x, without overflow: the largest element is taken out first. -inf where all elements are, or none."""
     axis = _known("logsumexp", axis, x)
@@ -135,7 +135,7 @@ def logsumexp(x, /, axis=None, keepdims=False):
 logsumexp.defvjp(x=lambda g, out, x, axis, keepdims: _restore(g, x, axis) * softmax(x, axis))
 
 
-@op
+@op(dtypes="real")
 def logaddexp(x, y, /):
     """log(e**x + e**y), elementwise, without overflow."""
     return xp(x if not isinstance(x, float | int) else y).logaddexp(x, y)
@@ -153,7 +153,7 @@ logaddexp.defvjp(
 )
 
 
-@op
+@op(dtypes="real")
 def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
     axis = _known("softmax", axis, x)
@@ -164,7 +164,7 @@ def softmax(x, /, axis=-1):
 softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=True)))
 
 
-@op
+@op(dtypes="real")
 def log_softmax(x, /, axis=-1):
     """x - log sum e**x along an axis (or several)."""
     axis = _known("log_softmax", axis, x)
@@ -177,7 +177,7 @@ def log_softmax(x, /, axis=-1):
 log_softmax.defvjp(x=lambda g, out, x, axis: g - exp(out) * sum(g, axis, keepdims=True))
 
 
-@op
+@op(dtypes="real")
 def norm(x, /, *, axis=None, keepdims=False):
     """Euclidean length sqrt(sum x**2); the gradient at the zero vector is 0.
 

@@ -67,19 +67,19 @@ def _nearest(x, grid, padding_mode, align_corners):
     return where(lost[:, None], math.nan, out) if lost.any() else out
 
 
-@op
+@op(dtypes="real")
 def grid_sample_bilinear(x, grid, /, padding_mode, align_corners):
     """x between its pixels, at the points of grid. x (N,C,H,W), grid (N,oh,ow,2) -> (N,C,oh,ow). See grid_sample."""
     return _kernels(x).grid_sample(x, grid, padding_mode, align_corners)
 
 
-@op
+@op(dtypes="real")
 def grid_sample_input(y, grid, /, input_shape, padding_mode, align_corners):
     """Spread y over the pixels that grid_sample read: its adjoint. y (N,C,oh,ow), grid (N,oh,ow,2) -> input_shape."""
     return _kernels(y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners)
 
 
-@op
+@op(dtypes="real")
 def grid_sample_grid(y, x, grid, /, padding_mode, align_corners):
     """The gradient of sum y * grid_sample(x, grid) to grid. y (N,C,oh,ow), x (N,C,H,W) -> (N,oh,ow,2)."""
     return _kernels(y).grid_sample_grid(y, x, grid, padding_mode, align_corners)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..backend import xp
 from ..op import op, unbroadcast
 
@@ -9,19 +11,19 @@ from ..op import op, unbroadcast
 @op
 def floor(x, /):
     """The largest whole number up to x. Constant almost everywhere: no gradient."""
-    return xp(x).floor(x)
+    return xp(x).floor(x) if x.dtype.kind == "f" else x.copy()
 
 
 @op
 def ceil(x, /):
     """The smallest whole number from x on. Constant almost everywhere: no gradient."""
-    return xp(x).ceil(x)
+    return xp(x).ceil(x) if x.dtype.kind == "f" else x.copy()
 
 
 @op
 def round(x, /, decimals=0):
     """x to so many decimals; halves to the even neighbour. Constant almost everywhere: no gradient."""
-    return xp(x).round(x, decimals)
+    return xp(x).round(x if x.dtype != bool else x.astype(np.int8), decimals)  # not float16, as NumPy
 
 
 @op

@@ -177,16 +177,16 @@ def getitem(x, /, index):
 getitem.defvjp(x=lambda g, out, x, index: scatter(g, index, x.shape))
 
 
-@op
+@op(dtypes="sums")
 def scatter(x, /, index, shape):
     """Zeros of the given shape with x added at index, repeated places adding up: the adjoint of getitem."""
-    out = xp(x).zeros(shape, x.dtype)
+    out = xp(x).zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)  # a sum, as sum's
     parts = index if isinstance(index, tuple) else (index,)
     if all(i is None or i is ... or isinstance(i, int | slice) or getattr(i, "dtype", None) == "bool" for i in parts):
         out[index] = x  # slices and masks name no place twice
     else:
         xp(x).add.at(out, index, x)
-    return out
+    return out.astype(x.dtype, copy=False)
 
 
 scatter.defvjp(x=lambda g, out, x, index, shape: g[index])
@@ -212,7 +212,7 @@ def gather(x, index, axis):
     return x[tuple(places)]
 
 
-@op
+@op(dtypes="sums")
 def cumsum(x, /, axis=None):
     """Sums of the elements of x up to and including each, along an axis; of x made flat if None."""
     return xp(x).cumsum(x, axis)

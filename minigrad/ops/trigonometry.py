@@ -7,7 +7,7 @@ from ..op import op, unbroadcast
 from .elementwise import sqrt, square
 
 
-@op
+@op(dtypes="real")
 def sin(x, /):
     """Sine of x in radians."""
     return xp(x).sin(x)
@@ -16,7 +16,7 @@ def sin(x, /):
 sin.defvjp(x=lambda g, out, x: g * cos(x))
 
 
-@op
+@op(dtypes="real")
 def cos(x, /):
     """Cosine of x in radians."""
     return xp(x).cos(x)
@@ -25,7 +25,7 @@ def cos(x, /):
 cos.defvjp(x=lambda g, out, x: -g * sin(x))
 
 
-@op
+@op(dtypes="real")
 def tan(x, /):
     """Tangent of x in radians."""
     return xp(x).tan(x)
@@ -34,7 +34,7 @@ def tan(x, /):
 tan.defvjp(x=lambda g, out, x: g * (1.0 + square(out)))
 
 
-@op
+@op(dtypes="real")
 def arcsin(x, /):
     """The angle in [-pi/2, pi/2] whose sine is x in [-1, 1]; the gradient at both ends is infinite."""
     return xp(x).arcsin(x)
@@ -43,7 +43,7 @@ def arcsin(x, /):
 arcsin.defvjp(x=lambda g, out, x: g / sqrt(1.0 - square(x)))
 
 
-@op
+@op(dtypes="real")
 def arccos(x, /):
     """The angle in [0, pi] whose cosine is x in [-1, 1]; the gradient at both ends is infinite."""
     return xp(x).arccos(x)
@@ -52,7 +52,7 @@ def arccos(x, /):
 arccos.defvjp(x=lambda g, out, x: -g / sqrt(1.0 - square(x)))
 
 
-@op
+@op(dtypes="real")
 def arctan(x, /):
     """The angle in [-pi/2, pi/2] whose tangent is x."""
     return xp(x).arctan(x)
@@ -61,7 +61,7 @@ def arctan(x, /):
 arctan.defvjp(x=lambda g, out, x: g / (1.0 + square(x)))
 
 
-@op
+@op(dtypes="real")
 def arctan2(y, x, /):
     """The angle in [-pi, pi] at which the point (x, y) lies, from the direction (1, 0); y comes first, as in NumPy."""
     return xp(x if not isinstance(x, float | int) else y).arctan2(y, x)
@@ -73,7 +73,7 @@ arctan2.defvjp(
 )
 
 
-@op
+@op(dtypes="real")
 def sinh(x, /):
     """Hyperbolic sine (e**x - e**-x) / 2."""
     return xp(x).sinh(x)
@@ -82,7 +82,7 @@ def sinh(x, /):
 sinh.defvjp(x=lambda g, out, x: g * cosh(x))
 
 
-@op
+@op(dtypes="real")
 def cosh(x, /):
     """Hyperbolic cosine (e**x + e**-x) / 2."""
     return xp(x).cosh(x)
