@@ -3,16 +3,22 @@
 NumPy lets go of the interpreter while it copies and multiplies, so plain threads do run at the same time. BLAS has
 threads of its own, and when they have nothing left to do they spin for a while: one product that wakes them makes the
 next kernels share a core. So BLAS is held to one thread in every product large enough to wake them.
+
+Callers take turns. Each has all the threads while it is its turn, so that a kernel is cut in the same places, and
+gives the same bits, whoever else computes.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import operator
 import os
 import threading
-from collections.abc import Callable
-from queue import SimpleQueue
+import warnings
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -20,9 +26,21 @@ import numpy as np
 SMALL = 1 << 20  # multiply-adds: below this a call is over before a second thread has woken up
 ASLEEP = 1 << 17  # multiply-adds: below this BLAS wakes nobody (OpenBLAS: below twice as many)
 BLOCK = 1 << 18  # elements that a thread works on at a time: 1 MiB of float32, about one core's cache
-_busy = threading.Lock()
-_queues: list[SimpleQueue] = []  # one a worker thread
-_own = threading.local()
+
+
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    def __init__(self) -> None:
+        self.inside = threading.Lock()  # taken while the thread runs a kernel
+        self.memory: dict[str, np.ndarray] = {}
+
+
+_own = _Own()
+_turn = threading.Lock()  # who holds it has the workers, and BLAS at one thread
+_parts: SimpleQueue = SimpleQueue()  # (f, start, stop, where to put the answer), for whoever is free
+_workers: list[threading.Thread] = []
+_undo: Iterator[Any] = iter(())  # gives BLAS back its threads as it is read, once
 
 
 def thread_count() -> int:
@@ -38,68 +56,99 @@ def thread_count() -> int:
 def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     """Call f(start, stop) on parts of range(n), one a thread; on all of it where `work` multiply-adds are too few.
 
-    BLAS has one thread meanwhile. An exception in a part is raised here, once all parts have ended. A call from within
-    a part runs in its thread.
+    BLAS has one thread meanwhile. An exception in a part is raised here, once all parts have ended. Other callers wait
+    for their turn; a call from within a part runs in its thread.
     """
-    lock = _busy
-    if work < ASLEEP or not lock.acquire(blocking=False):
+    inside = _own.inside
+    if work < ASLEEP or inside.locked():
         f(0, n)
         return
     count = min(thread_count(), n) if work >= SMALL else 1
-    try:
-        _run(f, [n * i // count for i in range(count + 1)] if count > 1 else [0, n])
-    finally:
-        lock.release()
+    cuts = [n * i // count for i in range(count + 1)] if count > 1 else [0, n]
+    with inside, _turn:  # locks are taken and given back in C: Ctrl-C falls before or after
+        _with_one_blas_thread(f, cuts)
 
 
-def _run(f: Callable[[int, int], Any], cuts: list[int]) -> None:
-    done: SimpleQueue = SimpleQueue()  # of this call alone: after Ctrl-C late answers must not reach the next one
-    libraries = _blas()
-    before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
+def _with_one_blas_thread(f: Callable[[int, int], Any], cuts: list[int]) -> None:
+    """Run f on the parts between the cuts. The user's number of threads of BLAS returns, whatever happens."""
+    global _undo
+    setters = _setters()
+    list(_undo)  # does nothing, unless an earlier call was kept from it
+    before = [library.get_num_threads() for library in _blas()]
+    # Ctrl-C raises between two steps of Python. A map takes its steps in C, when the list is made: all of them or none
+    _undo = undo = map(operator.call, setters, before)
     try:
-        workers = _workers(len(cuts) - 2)
-        for queue, start, stop in zip(workers, cuts[1:], cuts[2:]):
-            queue.put((f, start, stop, done))
-        answers = [_attempt(f, cuts[0], cuts[1]), *(done.get() for _ in workers)]
+        list(map(operator.call, setters, [1] * len(setters)))
+        answers = _answers(f, cuts)
     finally:
-        for library, threads in zip(libraries, before):
-            library.set_num_threads(threads)
+        list(undo)
     for error in answers:
         if error is not None:
             raise error
 
 
-def _attempt(f: Callable[[int, int], Any], start: int, stop: int) -> Exception | None:
+def _answers(f: Callable[[int, int], Any], cuts: list[int]) -> list[BaseException | None]:
+    """Run f on the parts between the cuts, the first in this thread; return what each raised, None for nothing."""
+    done: SimpleQueue = SimpleQueue()  # of this call alone: after Ctrl-C late answers must not reach the next one
+    while not _parts.empty():
+        _take()  # left by a call that was interrupted
+    first, *rest = itertools.pairwise(cuts)
+    _start_workers(len(rest))
+    for start, stop in rest:
+        _parts.put((f, start, stop, done))
+    answers = [_attempt(f, *first)]
+    while len(answers) <= len(rest):
+        part = _take()  # that no worker has come to, or there is none
+        answers.append(done.get() if part is None else _attempt(*part[:3]))
+    return answers
+
+
+def _take() -> tuple | None:
+    """Return a part that nobody has begun, None if there is none."""
+    try:
+        return _parts.get_nowait()
+    except Empty:
+        return None
+
+
+def _attempt(
+    f: Callable[[int, int], Any], start: int, stop: int, caught: type[BaseException] = Exception
+) -> BaseException | None:
     """Call f; return its exception, if any, so that all parts are waited for before it is raised."""
     try:
         f(start, stop)
-    except Exception as error:
+    except caught as error:
         return error
     return None
 
 
-def _workers(count: int) -> list[SimpleQueue]:
-    """Return a queue of work for each of `count` threads, started when they are first wanted."""
-
-    def serve(queue: SimpleQueue) -> None:
+def _serve() -> None:
+    """Work on parts for ever, as a worker thread."""
+    with _own.inside:
         while True:
-            f, start, stop, done = queue.get()
-            done.put(_attempt(f, start, stop))
+            f, start, stop, done = _parts.get()
+            done.put(_attempt(f, start, stop, BaseException))  # SystemExit too: somebody waits for an answer
             del f, done  # f holds arrays
 
-    while len(_queues) < count:
-        _queues.append(SimpleQueue())
-        threading.Thread(target=serve, args=(_queues[-1],), daemon=True, name="minigrad").start()
-    return _queues[:count]
+
+def _start_workers(count: int) -> None:
+    """Start threads until there are `count`. Without them the caller does their parts: the same bits, more slowly."""
+    while len(_workers) < count:
+        worker = threading.Thread(target=_serve, daemon=True, name="minigrad")
+        try:
+            worker.start()
+        except RuntimeError as error:
+            warnings.warn(f"minigrad runs on {len(_workers) + 1} threads: {error}", RuntimeWarning, stacklevel=2)
+            return
+        _workers.append(worker)
 
 
 def _forget() -> None:
     """Start anew in a forked process: it has inherited no threads, and perhaps a lock that is taken for ever."""
-    global _busy
-    _queues.clear()
-    _busy = threading.Lock()
+    global _turn, _parts
+    _workers.clear()
+    _turn, _parts = threading.Lock(), SimpleQueue()
+    list(_undo)  # the fork may have come while another thread held BLAS to one
 
 
 if hasattr(os, "register_at_fork"):
@@ -114,10 +163,22 @@ def _blas() -> list[Any]:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
+@functools.cache
+def _setters() -> list[Callable[[int], Any]]:
+    """Return the function of each of these libraries that sets its number of threads: that of the library, in C."""
+    openblas = [f"{start}openblas_set_num_threads{end}" for start in ("", "scipy_") for end in ("", "64_", "_64")]
+    names = [*openblas, "MKL_Set_Num_Threads", "bli_thread_set_num_threads", "flexiblas_set_num_threads"]
+    setters = []
+    for library in _blas():
+        known = [getattr(library.dynlib, name) for name in names if hasattr(library.dynlib, name)]
+        setters.append(known[0] if known else library.set_num_threads)
+    return setters
+
+
 def scratch(name: str, dtype: np.dtype, *shape: int) -> np.ndarray:
     """Return this thread's scratch array of that name, with whatever it last held: fresh memory is slow to touch."""
     size = math.prod(shape) * dtype.itemsize
-    memory: dict[str, np.ndarray] = _own.__dict__
+    memory = _own.memory
     if name not in memory or memory[name].size < size:
         memory[name] = np.empty(size, np.uint8)
     return memory[name][:size].view(dtype).reshape(shape)
