@@ -4,10 +4,11 @@ Read tensor.py first, then op.py, then any file of ops/.
 """
 
 from . import checkpoint, instead, nn, ops, optim, schedules
+from .anomaly import detect_anomaly
 from .backend import keep_memory
 from .gradcheck import GradcheckError, KinkError, gradcheck
 from .graph import draw_graph
-from .modes import detect_anomaly, no_grad
+from .modes import no_grad
 from .op import REGISTRY, op, unbroadcast
 from .ops import *
 from .tensor import Tensor, grad

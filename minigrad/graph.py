@@ -45,7 +45,7 @@ def _style(t: Tensor, name: str) -> str:
         attributes = f'shape=box, style=filled, fillcolor="{colour}"'
     else:
         scalars = [f"{x:g}" for x in t._inputs if isinstance(x, int | float)]
-        params = [f"{k}={v}"[:40] for k, v in t._params.items() if t._op.defaults.get(k, "none") is not v]
+        params = [f"{k}={v}"[:40] for k, v in t._params.items() if t._op.signature.defaults.get(k, "none") is not v]
         label = [name, " ".join([t._op.name, *scalars]), ", ".join(params), shape]
         attributes = "shape=ellipse"
     return attributes + ', label="' + "\\n".join(_escape(line) for line in label if line) + '"'

@@ -29,13 +29,3 @@ def recording(on: bool) -> Iterator[None]:
 def no_grad() -> Any:
     """Return a context in which results do not remember how they were made: for evaluation and for updates."""
     return recording(False)
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Raise FloatingPointError, naming the op, as soon as a forward or backward result is NaN or infinite."""
-    before, mode.anomaly = mode.anomaly, True
-    try:
-        yield
-    finally:
-        mode.anomaly = before

@@ -9,9 +9,21 @@
         y=lambda g, out, x, y: unbroadcast(g * x, y))
 
 The forward function sees arrays. Arguments before the "/" (or a "*xs") are inputs; the rest are parameters, which are
-never differentiated. A rule sees Tensors: the cotangent g, the output, all inputs, all parameters; it returns the
-cotangent of its input. As rules are made of ops, they can be differentiated in turn, to any order. What an op does with
-whole numbers and with float16 is said by @op(dtypes=..): the table stands in dtypes.py.
+never differentiated. There is one rule per input. A rule sees Tensors, the cotangent g of the output, the output, all
+inputs and all parameters, and returns the cotangent of its input: the vector-Jacobian product that tensor.py explains.
+
+What happens, in order, when z = x * w is computed:
+
+ 1. Tensor.__mul__ looks "multiply" up and calls it with the Tensors x and w: Op.__call__ below.
+ 2. Inputs and parameters are told apart (signature.py). Inputs that are arrays become Tensors; Python numbers stay.
+ 3. The forward function computes with the arrays, x.data * w.data; a Tensor z is put around the result.
+ 4. If x or w requires a gradient, z remembers the op, the inputs and the parameters.
+
+And when the walk back from some result reaches z, with z's cotangent g:
+
+ 5. pull_back calls the rule of each input that is needed. That of x computes g * w, which is a call of this same op.
+ 6. If the walk is recorded (create_graph=True), the product remembers how it was made, as in step 4. So it can be
+    differentiated in turn, by w to give g and by g to give w: as rules are made of ops, there is no last order.
 """
 
 from __future__ import annotations
@@ -24,13 +36,16 @@ from typing import Any
 
 import numpy as np
 
-from .backend import check_same_device, is_array, xp
+from .anomaly import check_finite
+from .backend import check_same_device, is_array
 from .changes import kept
 from .dtypes import WIDEN, floating, own, rounded
 from .modes import mode
+from .signature import Signature
 from .tensor import Tensor
 
 REGISTRY: dict[str, Op] = {}
+_SCALARS = (float, int, bool, type(None))  # what stays as it is among the inputs; None is one that was left out
 
 
 class Op:
@@ -38,20 +53,14 @@ class Op:
 
     def __init__(self, forward: Callable, order: int | None, dtypes: str):
         self.name, self.forward, self.order = forward.__name__, forward, order
+        self.__name__, self.__doc__, self.__wrapped__ = self.name, forward.__doc__, forward
         if dtypes not in WIDEN:
             raise ValueError(f"@op {self.name}: dtypes is {dtypes!r}; it must be 'numpy', 'sums' or 'real'")
         self.dtypes, self.widen = dtypes, WIDEN[dtypes]
-        self.__name__, self.__doc__, self.__wrapped__ = self.name, forward.__doc__, forward
-        parameters = inspect.signature(forward).parameters.values()
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.inputs = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
-        self.params = [p.name for p in parameters if p.name not in self.inputs]
-        self.defaults = {p.name: p.default for p in parameters if p.name in self.params and p.default is not p.empty}
-        self.by_position = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-        self.optional = sum(p.default is not p.empty for p in parameters if p.kind is p.POSITIONAL_ONLY)
+        self.signature = Signature(forward)
+        self.inputs, self.params = self.signature.inputs, self.signature.params
+        self.variadic = self.signature.variadic
         self.rules: dict[str, Callable | None] = {}
-        if not self.inputs:
-            raise TypeError(f"@op {self.name}: no inputs; put '/' after the arrays among the arguments: (x, /, axis)")
 
     def defvjp(self, **rules: Callable | None) -> None:
         """Set the gradient rule of every input; None for an input whose gradient is zero or that is no number.
@@ -67,11 +76,14 @@ class Op:
         self.rules = rules
 
     def __call__(self, *args: Any, **params: Any) -> Tensor:
-        """Compute the op on Tensors, arrays and Python scalars, and record it if a gradient may be wanted."""
+        """Compute the op on Tensors, arrays and Python numbers, and record it if a gradient may be wanted."""
+        # which arguments are inputs, which parameters? (where there are inputs alone, there is nothing to ask)
         if params or self.params or self.variadic or len(args) != len(self.inputs):
-            args, params = self._bind(args, params)
+            args, params = self.signature.bind(args, params)
         inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else as_tensor(x, args) for x in args])
-        arrays, tracked, some, fraction = [], False, False, False
+
+        # the arrays in the Tensors; is there any, does one require a gradient, is there a Python float?
+        arrays, some, tracked, fraction = [], False, False, False
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x.data)
@@ -79,23 +91,26 @@ class Op:
             else:
                 arrays.append(x)
                 fraction = fraction or type(x) is float
-        if not some:  # exp(1.0)
-            needed = len(inputs) - self.optional
-            return self(*[x if x is None and i >= needed else Tensor(x) for i, x in enumerate(inputs)], **params)
+        if not some:
+            return self(*self._made_tensors(inputs), **params)
         if "cupy" in sys.modules:
             check_same_device(self.name, arrays)
+
+        # compute, in the dtype that dtypes.py lays down
         narrow = self.widen(arrays) if self.widen else None
         out = Tensor.wrap(self.forward(*arrays, **params))
         if narrow or fraction:
             out.data = rounded(out.data, arrays, narrow)
         if mode.anomaly:
-            self._check_finite(out, inputs)
+            check_finite(self.name, out, inputs)
+
+        # remember
         if tracked and mode.recording and out.data.dtype.kind == "f" and self._depends(inputs):
             out.record(self, inputs, kept(params) if params else params)
         return out
 
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (input, its cotangent) for each input of out that is useful, from the cotangent g of out."""
+        """Yield (input, its cotangent) for each input of out whose id is useful, from the cotangent g of out."""
         inputs, params = out._inputs, out._params
         for i, x in enumerate(inputs):
             if id(x) not in useful or not x._requires_grad:
@@ -116,42 +131,10 @@ class Op:
                 )
             yield x, gx if gx.data.dtype == x.data.dtype else gx.astype(x.data.dtype)
 
-    def __reduce__(self) -> tuple:
-        """Pickle the op by its name, as functions are: the rules need not be pickled."""
-        return _registered, (self.forward.__module__, self.name)
-
-    def __deepcopy__(self, memo: dict) -> Op:
-        return self
-
-    def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        """Split a call into its inputs and its parameters with their defaults."""
-        if self.variadic:
-            together = bool(args) and isinstance(args[0], list | tuple)  # concatenate([x, y], 1): NumPy's way
-            args, rest = (tuple(args[0]), args[1:]) if together else (args, ())
-            if not args or len(rest) > len(self.params):
-                raise TypeError(f"{self.name}{inspect.signature(self.forward)}: needs at least one input, in one list")
-        else:
-            n = len(self.inputs)
-            if named := [name for name in self.inputs if name in params]:
-                raise TypeError(f"{self.name}: {', '.join(named)} is an input; give it by its position")
-            if len(args) < n - self.optional or len(args) > n + self.by_position:
-                raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got {len(args)} positional arguments")
-            args, rest = args[:n] + (None,) * (n - len(args)), args[n:]
-        if rest:
-            given = dict(zip(self.params, rest))
-            if twice := given.keys() & params.keys():
-                raise TypeError(f"{self.name}: got {', '.join(sorted(twice))} twice, by position and by name")
-            params = given | params
-        if self.params:
-            params = self.defaults | params if params else self.defaults
-        for name, value in params.items():
-            if isinstance(value, Tensor):
-                raise TypeError(
-                    f"{self.name}: {name} is a parameter, which is never differentiated; give a number or array"
-                )
-        if len(params) != len(self.params) or any(name not in params for name in self.params):
-            raise TypeError(f"{self.name}{inspect.signature(self.forward)}: got the parameters {sorted(params)}")
-        return args, params
+    def _made_tensors(self, inputs: tuple) -> list:
+        """Return Python numbers as Tensors, for exp(1.0); inputs that were left out stay None."""
+        needed = len(inputs) - self.signature.optional
+        return [x if x is None and i >= needed else Tensor(x) for i, x in enumerate(inputs)]
 
     def _depends(self, inputs: tuple) -> bool:
         """Tell whether an input that requires a gradient has a rule for it."""
@@ -175,21 +158,15 @@ class Op:
             mode.recording = True
         return refuse_gradient(gx, *[x for x in (g, *out._inputs) if isinstance(x, Tensor)], of=self.name)
 
-    def _check_finite(self, out: Tensor, inputs: tuple) -> None:
-        """Raise FloatingPointError if out holds the first NaN or infinity."""
-        if out.data.dtype.kind != "f" or bool(xp(out.data).isfinite(out.data).all()):
-            return
-        given = [x.data for x in inputs if isinstance(x, Tensor) and x.data.dtype.kind == "f"]
-        blame = "made" if all(bool(xp(a).isfinite(a).all()) for a in given) else "was given, and passes on,"
-        where = ", in the gradient rule of {} for {},".format(*mode.rule) if mode.rule else ""
-        shapes = ", ".join(str(a.shape) for a in given)
-        raise FloatingPointError(f"{self.name}{where} {blame} a NaN or infinity; inputs of shape {shapes}")
+    def __reduce__(self) -> tuple:
+        """Pickle the op by its name, as functions are: the rules need not be pickled."""
+        return _registered, (self.forward.__module__, self.name)
+
+    def __deepcopy__(self, memo: dict) -> Op:
+        return self
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-
-_SCALARS = (float, int, bool, type(None))
 
 
 def as_tensor(x: Any, beside: Iterable = ()) -> Tensor:
