@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..backend import xp
-from .optimizer import Parameters, check_number, check_parameters
+from .optimizer import Parameters, check_number, check_parameters, widened
 
 
 def clip_grad_norm(parameters: Parameters, max_norm: float) -> float:
@@ -17,7 +17,7 @@ def clip_grad_norm(parameters: Parameters, max_norm: float) -> float:
     max_norm = check_number("clip_grad_norm: max_norm", max_norm, zero=False)
     grads = [x.grad.data for x in check_parameters("clip_grad_norm", parameters) if x.grad is not None]
     # not linalg.norm, whose dot product wakes the threads of BLAS: see kernels/threads.py
-    norm = math.hypot(*[float(xp(g).sqrt((g * g).sum())) for g in grads])
+    norm = math.hypot(*[float(xp(g).sqrt((g * g).sum())) for g in map(widened, grads)])
     if not math.isfinite(norm):
         raise FloatingPointError(f"clip_grad_norm: the norm is {norm}; detect_anomaly() names the op it comes from")
     if norm > max_norm:

@@ -22,7 +22,8 @@ class Optimizer:
 
     A subclass names its state (for each name, zeros like each parameter) and defines update(t, lr, x, g, *state), which
     changes x and the state in place: t counts the parameter's steps from 1, the others are arrays of one shape.
-    lr > 0 and weight_decay >= 0, else ValueError.
+    lr > 0 and weight_decay >= 0, else ValueError. Of a float16 parameter update sees float32 copies, and the state is
+    float32: the square of a gradient below 0.0002 is 0 in float16.
 
     Parameters may come in groups, as [{"params": encoder.parameters(), "lr": 1e-4}, {"params": head.parameters()}]: a
     group's lr and weight_decay take the place of the optimizer's. A schedule that sets .lr moves all groups alike.
@@ -48,7 +49,7 @@ class Optimizer:
         self.state_names = state
         self.state: dict[str, Array] = {"steps": np.zeros(len(self.parameters), np.int64)}
         for name in state:
-            self.state |= {f"{name}.{i}": xp(x.data).zeros_like(x.data) for i, x in enumerate(self.parameters)}
+            self.state |= {f"{name}.{i}": xp(x.data).zeros_like(widened(x.data)) for i, x in enumerate(self.parameters)}
 
     def step(self) -> None:
         """Update, in place, every parameter that has a gradient.
@@ -62,10 +63,13 @@ class Optimizer:
         for i, x, g in ready:
             self.state["steps"][i] += 1
             t, lr, weight_decay = self.state["steps"][i].item(), self.lr * self.lr_factors[i], self.weight_decays[i]
-            for x_chunk, g_chunk, *state in self.pieces(x, g, *self._state_of(i)):
+            wide = widened(x)
+            for x_chunk, g_chunk, *state in self.pieces(wide, widened(g), *self._state_of(i)):
                 if weight_decay:
                     g_chunk = self.decay(weight_decay, lr, x_chunk, g_chunk)
                 self.update(t, lr, x_chunk, g_chunk, *state)
+            if wide is not x:
+                x[...] = wide
             self.parameters[i].mark_changed()
 
     def pieces(self, x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
@@ -109,8 +113,10 @@ class Optimizer:
         return [self.state[f"{name}.{i}"] for name in self.state_names]
 
     def _check_alike(self, i: int, x: Array, g: Array) -> None:
+        state_dtype = np.float32 if x.dtype == np.float16 else x.dtype
         for what, a in zip(["gradient", *self.state_names], [g, *self._state_of(i)]):
-            if (a.shape, a.dtype, device_of(a)) != (x.shape, x.dtype, device_of(x)):
+            dtype = x.dtype if what == "gradient" else state_dtype
+            if (a.shape, a.dtype, device_of(a)) != (x.shape, dtype, device_of(x)):
                 raise ValueError(
                     f"{type(self).__name__}: parameter {i} is {_kind(x)} on {device_of(x)}, its {what} {_kind(a)} on "
                     f"{device_of(a)}; they must be alike. Convert a model before you make its optimizer"
@@ -118,6 +124,11 @@ class Optimizer:
 
     def _number(self, name: str, value: float, below: float = math.inf, zero: bool = True) -> float:
         return check_number(f"{type(self).__name__}: {name}", value, below, zero)
+
+
+def widened(a: Array) -> Array:
+    """Return a, or its float32 copy if a is float16."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
 
 
 def chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
