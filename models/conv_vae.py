@@ -68,7 +68,7 @@ class ConvVAE(VAE):
             raise ValueError(f"ConvVAE: mean is {start.shape}; it must be an image {image_shape}")
         self.pixel_bias = nn.Parameter(np.log(start / (1 - start)).astype(np.float32).ravel())
         log_sigma = np.float32(math.log(sigma))
-        self.log_sigma = nn.Parameter(log_sigma) if learn_sigma else Tensor(log_sigma)
+        self.log_sigma = nn.Parameter(log_sigma) if learn_sigma else nn.Buffer(log_sigma)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return super().encode(x * 4 - 2)  # about mean 0 and variance 1

@@ -103,10 +103,10 @@ class FourierImage(nn.Module):
             raise ValueError(f"FourierImage: {C} channels; it must be 1, grey, or 3, RGB")
         self.t = nn.Parameter(SMALL * rng.standard_normal((n, C, H, W), np.float32))
         frequency = np.hypot(np.fft.fftfreq(H)[:, None], np.fft.fftfreq(W))  # cycles a pixel, (H, W)
-        self.size = Tensor((GAIN / np.maximum(frequency, 1 / max(H, W))).astype(np.float32))
-        self.rows, self.columns = (Tensor(_hartley(length).astype(np.float32)) for length in (H, W))
+        self.size = nn.Buffer((GAIN / np.maximum(frequency, 1 / max(H, W))).astype(np.float32))
+        self.rows, self.columns = (nn.Buffer(_hartley(length).astype(np.float32)) for length in (H, W))
         mix = COLOUR / np.linalg.norm(COLOUR, axis=0).max() if C == 3 else np.ones((1, 1))
-        self.mix = Tensor(mix.astype(np.float32))
+        self.mix = nn.Buffer(mix.astype(np.float32))
 
     def forward(self) -> Tensor:
         waves = self.rows @ (self.t * self.size) @ self.columns

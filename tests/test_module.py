@@ -1,5 +1,7 @@
 """What a Module offers beyond its parts: gradients forgotten, buffers listed, states that fit in part, slices."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,65 @@ def test_layers_take_arrays_as_they_take_tensors(layer, shape, rng):
     x = rng.normal(size=shape)
     of_array, of_tensor = (layer(np.random.default_rng(0))(y) for y in (x, mg.Tensor(x)))
     assert isinstance(of_array, mg.Tensor) and np.array_equal(of_array, of_tensor)
+
+
+# ---- what is state, and what passes by -------------------------------------------------------------------------------
+
+
+class Watched(nn.Module):
+    """A layer that keeps what it computed last, in every way that comes to mind."""
+
+    def __init__(self, rng):
+        self.layer = nn.Linear(2, 3, rng=rng)
+        self.offset = nn.Buffer([1.0])
+
+    def forward(self, x):
+        self.seen = x
+        self.hidden = self.layer(x)
+        self.history = [self.hidden, self.hidden.detach()]
+        self.by_name = {"hidden": self.hidden}
+        return self.hidden + self.offset
+
+
+@pytest.mark.parametrize("context", [mg.no_grad, contextlib.nullcontext])
+def test_an_activation_that_a_module_keeps_is_no_part_of_its_state(context, rng):
+    net, fresh = Watched(rng), Watched(rng)
+    names = ["offset", "layer.weight", "layer.bias"]
+    with context():
+        net(mg.Tensor(np.ones((1, 2)), requires_grad=True))
+    assert list(net.state_dict()) == names
+    assert [name for name, _ in net.named_buffers()] == ["offset"]
+    fresh.load_state_dict(net.state_dict())
+    net.to(dtype=np.float64)
+    assert net.offset.dtype == np.float64 and net.seen.grad is None
+
+
+@pytest.mark.parametrize("part", [lambda b: [b], lambda b: {"a": b}, lambda b: [(b,)]])
+def test_buffers_where_nobody_would_save_them_are_refused(part):
+    model = nn.Module()
+    model.hidden = part(nn.Buffer([1.0]))
+    with pytest.raises(TypeError, match="Module.hidden: a Buffer in a .* would be neither trained nor saved"):
+        model.state_dict()
+
+
+def test_two_names_of_one_parameter_take_one_array(rng):
+    net = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Linear(2, 2, rng=rng))
+    net[1].weight = net[0].weight
+    state = net.state_dict()
+    state["0.weight"] = state["1.weight"] = np.array([[1.0, np.nan], [3.0, 4.0]], np.float32)
+    net.load_state_dict(state)
+    before = net.state_dict()
+    state |= {"1.weight": np.zeros((2, 2), np.float32), "0.bias": np.ones(2, np.float32)}
+    with pytest.raises(ValueError, match="0.weight and 1.weight are one here, but the state has two; untie them"):
+        net.load_state_dict(state)
+    for name, a in net.state_dict().items():
+        np.testing.assert_array_equal(a, before[name])
+    net.load_state_dict({"1.weight": np.eye(2)}, strict=False)  # one name alone is enough
+    assert net[0].weight.numpy().tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_model_is_not_turned_into_whole_numbers(rng):
+    net = nn.Linear(2, 3, rng=rng)
+    with pytest.raises(TypeError, match="Linear.to: dtype is int64; weights are float16, 32 or 64"):
+        net.to(dtype=int)
+    assert net.weight.dtype == np.float32

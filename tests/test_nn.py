@@ -40,7 +40,7 @@ def test_attributes_of_a_module_are_found_by_their_type_lists_included(rng):
         def __init__(self):
             self.parts = [nn.Linear(2, 3, rng=rng), nn.ReLU(), nn.Linear(3, 1, bias=False, rng=rng)]
             self.scale = nn.Parameter(np.ones(1))
-            self.offset = mg.Tensor([0.0])  # a buffer
+            self.offset = nn.Buffer([0.0])
             self.steps = 3  # no tensor: no part of the state
 
     model = Net()

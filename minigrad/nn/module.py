@@ -1,8 +1,9 @@
 """Module: parameters, buffers and other modules under one roof.
 
-There is no registration. A module's attributes say what they are by their type: a Parameter is learned, any other
-Tensor is a buffer (saved but not learned), a Module or a list of Modules is a part. Order of assignment is the order
-of parameters, and the path of attribute names is the name in the state dict, as in PyTorch.
+There is no registration. A module's attributes say what they are by their type: a Parameter is learned, a Buffer is
+saved but not learned, a Module or a list of Modules is a part. Any other Tensor, such as an activation that forward
+keeps, passes by: it is neither saved nor moved. Order of assignment is the order of parameters, and the path of
+attribute names is the name in the state dict, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True):
         super().__init__(data, requires_grad)
+
+
+class Buffer(Tensor):
+    """A Tensor that a Module saves and moves, but does not learn, such as running statistics. The data are copied."""
+
+    def __init__(self, data: Any):
+        super().__init__(data)
 
 
 class Module:
@@ -49,14 +57,14 @@ class Module:
             self._check_findable(name, value)
 
     def _check_findable(self, name: str, value: Any) -> None:
-        """Refuse parameters and modules where they would be neither trained nor saved."""
+        """Refuse parameters, buffers and modules where they would be neither trained nor saved."""
         hidden: list[Any] = []
         if isinstance(value, dict):
-            hidden = [part for part in value.values() if isinstance(part, Tensor | Module)]
+            hidden = [part for part in value.values() if isinstance(part, Parameter | Buffer | Module)]
         elif isinstance(value, list | tuple):
             nested = [part for inner in value if isinstance(inner, list | tuple) for part in inner]
-            hidden = [part for part in value if isinstance(part, Parameter)]
-            hidden += [part for part in nested if isinstance(part, Parameter | Module)]
+            hidden = [part for part in value if isinstance(part, Parameter | Buffer)]
+            hidden += [part for part in nested if isinstance(part, Parameter | Buffer | Module)]
         if hidden:
             what = f"a {type(hidden[0]).__name__} in a {type(value).__name__}"
             raise TypeError(
@@ -76,11 +84,11 @@ class Module:
         for name, child in self.children():
             yield from child.named_modules(f"{prefix}{name}.", (*above, self))
 
-    def _named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_tensors(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         """Yield (path, tensor) for every parameter and buffer, shared ones under each of their names."""
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, Tensor):
+                if isinstance(value, Parameter | Buffer):
                     yield f"{path}.{name}" if path else name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -95,11 +103,11 @@ class Module:
         """Yield the parameters."""
         return (p for _, p in self.named_parameters())
 
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield (path, tensor) for each Tensor that is saved but not learned, as running statistics are."""
-        return ((path, t) for path, t in self._named_tensors() if not isinstance(t, Parameter))
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield (path, buffer), as running statistics are."""
+        return ((path, t) for path, t in self._named_tensors() if isinstance(t, Buffer))
 
-    def buffers(self) -> Iterator[Tensor]:
+    def buffers(self) -> Iterator[Buffer]:
         """Yield the buffers."""
         return (t for _, t in self.named_buffers())
 
@@ -117,7 +125,8 @@ class Module:
 
         strict=False sets those that both sides have, as with weights that were saved before a layer had a buffer.
         Returns the names that the state lacks, and those that this model lacks. ValueError, and nothing is changed, if
-        there are such names and strict is True, or if an array is of another shape or kind of number.
+        there are such names and strict is True, if an array is of another shape or kind of number, or if two names of
+        one parameter get different arrays.
         """
         own = dict(self._named_tensors())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -125,8 +134,12 @@ class Module:
             lacks = f"the state lacks {missing or 'nothing'}, this model lacks {unknown or 'nothing'}"
             raise ValueError(f"load_state_dict: {lacks}; make the architectures equal, or pass strict=False")
         arrays = {path: np.asarray(state[path]) for path in own if path in state}
+        names: dict[int, str] = {}  # the first name of each tensor
         for path, a in arrays.items():
             t = own[path]
+            first = names.setdefault(id(t), path)
+            if not np.array_equal(a, arrays[first], equal_nan=a.dtype.kind == "f"):
+                raise ValueError(f"load_state_dict: {first} and {path} are one here, but the state has two; untie them")
             if a.shape != t.shape or a.dtype.kind != t.dtype.kind:
                 raise ValueError(f"load_state_dict: {path} is {a.dtype} {a.shape}; this model has {t.dtype} {t.shape}")
         for path, a in arrays.items():
@@ -147,8 +160,11 @@ class Module:
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, and floating-point ones to a dtype. Returns itself.
 
-        Gradients are dropped. Make the optimiser afterwards: its state lies beside the parameters.
+        Gradients are dropped. Make the optimiser afterwards: its state lies beside the parameters. TypeError for a
+        dtype that is not floating-point, in which nothing could be learned.
         """
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: dtype is {np.dtype(dtype)}; weights are float16, 32 or 64")
         for _, t in self._named_tensors():
             t.grad = None
             if dtype is not None and t.dtype.kind == "f":

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..backend import xp
 from ..tensor import Tensor
-from .module import Module, Parameter
+from .module import Buffer, Module, Parameter
 
 
 class LayerNorm(Module):
@@ -39,9 +39,9 @@ class BatchNorm1d(Module):
         self.eps, self.momentum = eps, momentum
         self.weight = Parameter(np.ones(num_features, np.float32))
         self.bias = Parameter(np.zeros(num_features, np.float32))
-        self.running_mean = Tensor(np.zeros(num_features, np.float32))
-        self.running_var = Tensor(np.ones(num_features, np.float32))
-        self.num_batches_tracked = Tensor(np.array(0))
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
+        self.num_batches_tracked = Buffer(np.array(0))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x if isinstance(x, Tensor) else Tensor(x)
