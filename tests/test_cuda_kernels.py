@@ -187,6 +187,17 @@ def test_convolutions_add_a_bias(run):
     assert_close(run(conv_cuda.conv_transpose2d, g, w, geo, b), definitions("3x3")[1] + b[:, None, None], "float32")
 
 
+@pytest.mark.parametrize("there, wanted", [("float64", "float64"), ("float16", "float32"), ("int64", "float64")])
+def test_a_bias_of_another_dtype_promotes_as_a_sum_does(there, wanted, run):
+    geo = CASES["3x3"][0]
+    x, w, g = operands("3x3")
+    for f, images, channels in [(conv_cuda.conv2d, x, g.shape[1]), (conv_cuda.conv_transpose2d, g, x.shape[1])]:
+        b = (np.arange(channels) + 1 / 3).astype(there)
+        y = run(f, images, w, geo, b)
+        assert y.dtype == wanted
+        np.testing.assert_array_equal(y, run(f, images, w, geo) + b[:, None, None])
+
+
 @pytest.mark.parametrize("layout", [lambda a: np.asfortranarray(a), lambda a: np.repeat(a, 2, axis=-1)[..., ::2]])
 def test_operands_may_lie_in_memory_as_they_like(layout, run):
     geo = CASES["all at once"][0]
