@@ -24,7 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .checkpoint.arrays import FilePath, from_bfloat16, open_existing, shortened
-from .torch_pickle import Refused, Storage, Tensor, unpickle
+from .torch_names import Refused, Storage, Tensor
+from .torch_pickle import unpickle
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAX_EXPANSION = 16  # bytes of arrays for a byte of the file: tensors may share numbers, and repeat them (stride 0)

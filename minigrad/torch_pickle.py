@@ -3,59 +3,24 @@
 A pickle is a program for a stack machine: its instructions push numbers and texts, gather what lies above a mark into
 lists and dicts, note things in a memory and fetch them again. One instruction looks up any importable function and
 another calls it, os.system too; so Python's own machine must not follow a stranger's pickle. This one knows the names
-that a state dict needs, and calls only the functions of this file that stand for them. PyTorch's
+that a state dict needs, and calls only the functions of torch_names.py that stand for them. PyTorch's
 torch.load(weights_only=True) has a machine of this kind.
 
-A program without harmful names may still be made to fill the memory or to run for ever. So keys are texts or whole
-numbers (a tuple that holds itself twice, forty times over, takes years to hash), whole numbers in tensors and
-storages have at most 63 bits, tensors at most MAX_AXES axes, and the machine takes no more steps than MAX_STEPS, nor
-than two a byte of the file: a step is an instruction, or an element that a call looks at.
+A program without harmful names may still be made to fill the memory or to run for ever. So the machine hashes and
+compares nothing but texts and small numbers, and takes no more steps than MAX_STEPS, nor than two for each byte of the
+file: a step is an instruction, or an element that a call looks at.
 """
 
 import pickletools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .checkpoint.arrays import shortened
+from .torch_names import CALLS, STORAGES, Name, Refused, Storage, Tensor, checked_key
 
 MAX_STEPS = 2_000_000  # a few seconds, less than 256 MiB; a tensor takes about thirty-five
-MAX_AXES = 64  # as in NumPy
-
-STORAGES = {
-    "torch.DoubleStorage": "f8", "torch.FloatStorage": "f4", "torch.HalfStorage": "f2", "torch.BFloat16Storage": "u2",
-    "torch.LongStorage": "i8", "torch.IntStorage": "i4", "torch.ShortStorage": "i2", "torch.CharStorage": "i1",
-    "torch.ByteStorage": "u1", "torch.BoolStorage": "?",
-}  # fmt: skip
-
-
-class Refused(Exception):
-    """What is wrong with a file, and the mend: the end of a sentence that begins with the path."""
-
-
-class Name(NamedTuple):
-    """A name that the pickle looks up: one of STORAGES or CALLS."""
-
-    full: str
-
-
-class Storage(NamedTuple):
-    """A flat run of numbers, somewhere in the file."""
-
-    kind: str
-    key: str
-    dtype: np.dtype
-    length: int
-
-
-class Tensor(NamedTuple):
-    """Where the numbers of a tensor are: number i, j, .. is at offset + i stride[0] + j stride[1] + .."""
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
 
 
 def unpickle(file: Any, file_size: int, byteorder: str = "<") -> tuple[Any, dict[str, Storage]]:
@@ -129,7 +94,7 @@ class _Machine:
 
     def put(self, items: list[Any]) -> None:
         """Put keys and values, which take turns, into the dict on top."""
-        self.top(dict).update(zip(map(_checked_key, items[::2]), items[1::2], strict=True))
+        self.top(dict).update(zip(map(checked_key, items[::2]), items[1::2], strict=True))
 
     def last(self, count: int) -> list[Any]:
         if len(self.stack) < count:
@@ -162,7 +127,8 @@ class _Machine:
         function, arguments = self.last(2)
         if type(function) is not Name or function.full not in CALLS or type(arguments) is not tuple:
             raise Refused("is damaged: it calls what is no function; copy or download it again")
-        self.stack.append(CALLS[function.full](self, *arguments))
+        self.step(len(arguments))
+        self.stack.append(CALLS[function.full](self.step, *arguments))
 
     def set_attributes(self, _: Any) -> None:
         """Drop attributes, such as _metadata of a state dict."""
@@ -184,59 +150,6 @@ class _Machine:
             raise Refused(f"has {self.file_size} bytes but claims more numbers in one storage; download it again")
         self.storages[key] = Storage(kind, key, dtype, length)
         self.stack.append(self.storages[key])
-
-
-def _checked_key(key: Any) -> Any:
-    if type(key) is not str and not (type(key) is int and -(2**63) <= key < 2**63):
-        raise Refused(f"has a key that is a {type(key).__name__}, no text and no small number: refused")
-    return key
-
-
-# ---- what the names stand for
-
-
-def _ordered_dict(machine: _Machine, pairs: Any = ()) -> dict:
-    """Make an OrderedDict, which keeps its order as every dict; Python 2 gives it a list of pairs, Python 3 nothing."""
-    machine.step(len(pairs))
-    if type(pairs) not in (list, tuple) or not all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
-        raise Refused("has an OrderedDict of what are no pairs: it is damaged; copy or download it again")
-    return {_checked_key(key): value for key, value in pairs}
-
-
-def _size(machine: _Machine, axes: Any) -> tuple[int, ...]:
-    """Check a size or strides: a tuple (no list, which could change later) of whole numbers from 0."""
-    if type(axes) is not tuple or len(axes) > MAX_AXES:
-        raise Refused(f"has a tensor whose size or strides are no tuple of at most {MAX_AXES}; download it again")
-    machine.step(len(axes))
-    if not all(type(n) is int and 0 <= n < 2**63 for n in axes):
-        raise Refused("has a tensor whose size or strides are no whole numbers from 0 to 2^63; download it again")
-    return axes
-
-
-def _tensor(
-    machine: _Machine, storage: Any, offset: Any, size: Any, stride: Any, *_requires_grad_and_hooks: Any
-) -> Tensor:
-    if type(storage) is not Storage:
-        raise Refused("has a tensor without a storage: it is damaged; copy or download it again")
-    (offset,) = _size(machine, (offset,))
-    if len(_size(machine, size)) != len(_size(machine, stride)):
-        raise Refused(f"has a tensor of size {size} and strides {stride}; copy or download it again")
-    return Tensor(storage, offset, size, stride)
-
-
-def _parameter(machine: _Machine, tensor: Any, *_requires_grad_and_hooks: Any) -> Any:
-    """Make a parameter, which is its tensor."""
-    return tensor
-
-
-CALLS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _ordered_dict,
-    "torch.Size": _size,
-    "torch._utils._rebuild_tensor": _tensor,  # PyTorch 0.1 to 0.3; VGG-16's weights are that old
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch.nn.parameter.Parameter": _parameter,
-}
 
 
 # ---- the instructions by their names in pickletools; a set becomes a list, so that nothing in it has to be hashed

@@ -182,7 +182,7 @@ def outcome(reader: Reader, path: Path, watch: Watch) -> tuple[str, int | None]:
     except reader.errors as error:
         first, text = None, str(error) + "".join(getattr(error, "__notes__", []))
         wrong = "" if path.name in text else f"{type(error).__name__} names no file: {text[:200]}"
-        wrong = f"an error of {len(text)} characters" if len(text) > 5000 else wrong
+        wrong = f"an error of {len(text)} characters" if len(text) > 10_000 else wrong
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         first, wrong = None, f"{type(error).__name__} in {where.name}, line {where.lineno}: {str(error)[:200]}"

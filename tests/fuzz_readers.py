@@ -102,7 +102,7 @@ def rezip(content: bytes, changed: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as out:
         for name, record in {program.filename: changed[start : start + size], **records}.items():
-            out.writestr(name, record)
+            out.writestr(zipfile.ZipInfo(name), record)  # without the time of writing
     return file.getvalue()
 
 
@@ -118,8 +118,16 @@ def own_files() -> list[bytes]:
 def saved(arrays: dict, metadata: dict) -> bytes:
     """Return the bytes of a file by checkpoint.save."""
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint.save(Path(folder) / "x", arrays, metadata)
-        return (Path(folder) / "x").read_bytes()
+        path = Path(folder) / "x"
+        return in_order(lambda: checkpoint.save(path, arrays, metadata) or path.read_bytes())
+
+
+def in_order(write: Callable[[], bytes]) -> bytes:
+    """Write until the two entries of the header are in the order of their names: safetensors leaves it to chance."""
+    content = write()
+    while content.find(b'"minigrad"') > content.find(b'"minigrad_crc32"'):
+        content = write()
+    return content
 
 
 def any_files() -> list[bytes]:
@@ -229,7 +237,8 @@ def with_checksum(content: bytes, edit: Callable[[str], str] = str) -> bytes:
     try:
         text = edit(json.loads(content[8 : 8 + size])["__metadata__"]["minigrad"])
         arrays = safetensors.numpy.load(content)
-        return safetensors.numpy.save(arrays, {"minigrad": text, "minigrad_crc32": str(_crc32(arrays, text))})
+        header = {"minigrad": text, "minigrad_crc32": str(_crc32(arrays, text))}
+        return in_order(lambda: safetensors.numpy.save(arrays, header))
     except Exception:
         return content
 

@@ -86,11 +86,10 @@ def state_dict(**entries):
 def zip_bytes(content, numbers, byteorder=b"little", compression=zipfile.ZIP_STORED):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", program(content))
-        archive.writestr("archive/byteorder", byteorder)
-        archive.writestr("archive/version", b"3\n")
-        for key, x in numbers.items():
-            archive.writestr(f"archive/data/{key}", x.tobytes())
+        records = {"data.pkl": program(content), "byteorder": byteorder, "version": b"3\n"}
+        records |= {f"data/{key}": x.tobytes() for key, x in numbers.items()}
+        for name, record in records.items():
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), record, compression)  # without the time of writing
     return file.getvalue()
 
 

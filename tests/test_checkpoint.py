@@ -116,6 +116,18 @@ def test_metadata_may_be_100_deep(path):
             checkpoint.save(path, {}, {"x": nested(depth)})
 
 
+def test_names_and_metadata_may_take_8_mib(path):
+    checkpoint.save(path, {}, {"x": "y" * (8_000_000)})
+    assert len(checkpoint.load(path)[1]["x"]) > 7e6
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="take more than 8388608 bytes"):
+        checkpoint.save(path, {}, {"x": "y" * (8 << 20)})
+    assert path.read_bytes() == before
+    write_raw(path, '{"__metadata__": {"x": "' + "y" * (8 << 20) + '"}}', b"")
+    with pytest.raises(ValueError, match="arrays.safetensors is no whole safetensors file .*more than 8388608"):
+        checkpoint.load(path)
+
+
 def test_arrays_come_in_the_order_of_their_names(path):
     names = [f"layer{i}" for i in range(20)]
     checkpoint.save(path, {name: np.zeros(1) for name in reversed(names)})
@@ -209,7 +221,17 @@ def test_a_checksum_whose_name_is_damaged_still_counts(path, old, new):
         checkpoint.load(path)
 
 
-@pytest.mark.parametrize("header", [{"minigrad": "{}"}, {"minigrad_crc32": "0"}, {"format": "minigrad"}])
+@pytest.mark.parametrize("header", [{"format": "np"}, {"a": "0", "b": "1"}, {str(i): "minigrad" for i in range(9)}])
+def test_metadata_of_others_are_no_reason_to_refuse_a_file(path, header):
+    from safetensors.numpy import save
+
+    path.write_bytes(save({"w": np.ones(3)}, header))
+    assert checkpoint.load(path)[1] == {}
+
+
+@pytest.mark.parametrize(
+    "header", [{"minigrad": "{}"}, {"minigrad_crc32": "0"}, {"mimigrad": "{}", "minigrab_crc32": "0"}]
+)
 def test_a_file_that_says_it_is_ours_must_have_both_entries(path, header):
     from safetensors.numpy import save
 

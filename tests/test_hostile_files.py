@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
+from minigrad.checkpoint.arrays import _crc32
 from tests import fuzz
 from tests.pth import CONTAINERS, Call, Name, Raw, Reference, instructions, pth_bytes, storage, tensor
 
@@ -57,6 +59,14 @@ HOSTILE_PICKLES = {
     "torch.Size(list) again and again": called("torch.Size", [1] * 16_000),
     "OrderedDict(dict) again and again": called("collections.OrderedDict", {str(i): i for i in range(4000)}),
     "OrderedDict(pairs) again and again": called("collections.OrderedDict", [(str(i), i) for i in range(4000)]),
+    "a call with 400,000 arguments again and again": Raw(
+        instructions(Name("torch._utils._rebuild_parameter"))
+        + b"q\x020("
+        + b"N" * 400_000
+        + b"tq\x030]("
+        + b"h\x02h\x03R" * 200_000
+        + b"e"
+    ),
     "eight million empty dicts": Raw(b"(" + b"}" * 8_000_000 + b"t"),
     "a list four million deep": Raw(b"]" * 4_000_000 + b"a" * 3_999_999),
     "a text that claims 2^60 bytes": {"x": Raw(b"\x8d" + (2**60).to_bytes(8, "little"))},
@@ -86,6 +96,12 @@ def entry(shape, end, dtype="F32"):
     return json.dumps({"w": {"dtype": dtype, "shape": shape, "data_offsets": [0, end]}})
 
 
+def sealed(text):
+    return safetensors.numpy.save({}, {"minigrad": text, "minigrad_crc32": str(_crc32({}, text))})
+
+
+EMPTY = '{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
+ODD = EMPTY.replace("U8", "F8_E4M3")
 HOSTILE_SAFETENSORS = {
     "a header of 2^63 bytes": (2**63).to_bytes(8, "little") + b"{}",
     "a header of 2^40 bytes": (2**40).to_bytes(8, "little") + b"{}",
@@ -96,6 +112,8 @@ HOSTILE_SAFETENSORS = {
     "a header a million deep": header("[" * 1_000_000 + "]" * 1_000_000),
     "a type of a million characters": header(entry([1], 4, LONG), b"\0" * 4),
     "a name of a million characters": header(entry([1], 1, "F8_E4M3").replace('"w"', f'"{LONG}"'), b"\0"),
+    "metadata of millions of empty dicts": sealed("[" + "{}," * 2_700_000 + "{}]"),
+    "a hundred thousand names": header("{" + ",".join(f'"{i}":{EMPTY}' for i in range(130_000)) + f',"x":{ODD}}}'),
     "metadata that say they are ours": header('{"__metadata__": {"minigrad": "%s"}}' % ("[" * 1_000_000)),
 }
 

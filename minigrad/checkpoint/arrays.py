@@ -8,6 +8,7 @@ bit. Both lie in the header's __metadata__, under METADATA and CHECKSUM.
 """
 
 import contextlib
+import difflib
 import json
 import os
 import zlib
@@ -21,6 +22,7 @@ FilePath = str | os.PathLike[str]
 
 METADATA, CHECKSUM = "minigrad", "minigrad_crc32"
 MAX_DEPTH = 100  # of lists and dicts inside one another in the metadata
+MAX_HEADER = 8 << 20  # bytes; 80,000 arrays, say. What JSON says in two bytes takes eighty in memory
 
 # safetensors' name of a type -> NumPy's; always little-endian on disk.
 DTYPES = {
@@ -38,7 +40,10 @@ def save(path: FilePath, arrays: Mapping[str, Any], metadata: dict[str, Any] | N
     packed = {name: _packed(name, value) for name, value in arrays.items()}
     text = _json(metadata or {})
     header = {METADATA: text, CHECKSUM: str(_crc32(packed, text))}
-    _write_whole(path, _safetensors().numpy.save(packed, metadata=header))
+    content = _safetensors().numpy.save(packed, metadata=header)
+    if _header_size(content) > MAX_HEADER:
+        raise ValueError(f"checkpoint.save: names and metadata take more than {MAX_HEADER} bytes; save less of them")
+    _write_whole(path, content)
 
 
 def load(path: FilePath) -> tuple[Arrays, dict[str, Any]]:
@@ -46,14 +51,17 @@ def load(path: FilePath) -> tuple[Arrays, dict[str, Any]]:
 
     bfloat16, which NumPy lacks, becomes float32 with the same values. Metadata is what JSON keeps: tuples come back
     as lists, keys as strings. FileNotFoundError, or ValueError where the file is truncated, changed or foreign.
-    Whatever the file says, nothing but the file is read, and no more memory taken than five times its size.
+    Whatever the file says, nothing but the file is read, and no more memory taken than four times its size and, for
+    names and metadata, 256 MiB (MAX_HEADER bounds them).
     """
     with open_existing(path) as file:
         content = file.read()
+    if _header_size(content) > MAX_HEADER:
+        raise ValueError(f"{path} is no whole safetensors file (a header of more than {MAX_HEADER} bytes); get it anew")
     safetensors = _safetensors()
     try:
         records = sorted(safetensors.deserialize(content), key=lambda record: record[0])
-        header = json.loads(str(content[8 : 8 + int.from_bytes(content[:8], "little")], "utf-8"))
+        header = json.loads(str(content[8 : 8 + _header_size(content)], "utf-8"))
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is no whole safetensors file ({shortened(str(error))}); copy or download it again"
@@ -91,6 +99,10 @@ def _safetensors() -> Any:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("checkpoint needs safetensors: python -m pip install safetensors") from error
     return safetensors
+
+
+def _header_size(content: bytes) -> int:
+    return int.from_bytes(content[:8], "little")
 
 
 def _packed(name: str, value: Any) -> np.ndarray:
@@ -132,9 +144,8 @@ def _json(metadata: dict[str, Any]) -> str:
 
 def _metadata(path: FilePath, stored: Arrays, header: dict[str, str]) -> dict[str, Any]:
     """Return the dict that save wrote into the header, once the checksum fits; {} where others wrote the file."""
-    if not any("minigrad" in key or "minigrad" in value for key, value in header.items()):
+    if not _is_ours(header):
         return {}
-    # a file of ours has both entries: were the checksum optional, damage to its name would switch it off
     text = header.get(METADATA, "")
     if header.keys() != {METADATA, CHECKSUM} or header[CHECKSUM] != str(_crc32(stored, text)):
         raise ValueError(f"{path} has changed since it was saved (its checksum differs); copy or download it again")
@@ -147,6 +158,15 @@ def _metadata(path: FilePath, stored: Arrays, header: dict[str, str]) -> dict[st
     return metadata
 
 
+def _is_ours(header: dict[str, str]) -> bool:
+    """Tell a file of ours by the names of its two entries, or by names like them.
+
+    Were only the names themselves known, damage to them would switch the checksum off.
+    """
+    few = header if len(header) <= 4 else header.keys() & {METADATA, CHECKSUM}
+    return any(difflib.get_close_matches(name, few, n=1) for name in (METADATA, CHECKSUM))
+
+
 def _depth(value: Any) -> int:
     """Return how deep lists and dicts lie inside one another; not recursively, since they may lie too deep for that."""
     depth, level = 0, [value]
@@ -157,7 +177,7 @@ def _depth(value: Any) -> int:
 
 
 def _native(array: np.ndarray) -> np.ndarray:
-    return array.astype(array.dtype.newbyteorder("="))
+    return array.astype(array.dtype.newbyteorder("="), copy=not array.flags.owndata)
 
 
 def _crc32(arrays: Arrays, text: str) -> int:
