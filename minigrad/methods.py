@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .dtypes import floating, own
 from .instead import METHODS
 
 ops: Any = SimpleNamespace()  # the functions of minigrad.ops: made of Tensors, they come later and fill it themselves
@@ -27,12 +28,12 @@ class Methods:
 
     # fmt: off
     # comparisons are constant almost everywhere, so they are no ops: boolean tensors without a gradient
-    def __eq__(self, y: Any) -> Any: return self.wrap(self.data == data_of(y))
-    def __ne__(self, y: Any) -> Any: return self.wrap(self.data != data_of(y))
-    def __lt__(self, y: Any) -> Any: return self.wrap(self.data < data_of(y))
-    def __le__(self, y: Any) -> Any: return self.wrap(self.data <= data_of(y))
-    def __gt__(self, y: Any) -> Any: return self.wrap(self.data > data_of(y))
-    def __ge__(self, y: Any) -> Any: return self.wrap(self.data >= data_of(y))
+    def __eq__(self, y: Any) -> Any: return self.wrap(self.data == _beside(self, y))
+    def __ne__(self, y: Any) -> Any: return self.wrap(self.data != _beside(self, y))
+    def __lt__(self, y: Any) -> Any: return self.wrap(self.data < _beside(self, y))
+    def __le__(self, y: Any) -> Any: return self.wrap(self.data <= _beside(self, y))
+    def __gt__(self, y: Any) -> Any: return self.wrap(self.data > _beside(self, y))
+    def __ge__(self, y: Any) -> Any: return self.wrap(self.data >= _beside(self, y))
     def __and__(self, y: Any) -> Any: return self.wrap(self.data & data_of(y))
     def __or__(self, y: Any) -> Any: return self.wrap(self.data | data_of(y))
     def __xor__(self, y: Any) -> Any: return self.wrap(self.data ^ data_of(y))
@@ -159,6 +160,11 @@ def _index(i: Any) -> Any:
 def _one_tuple(arguments: tuple) -> tuple:
     """x.reshape(2, 3) means x.reshape((2, 3))."""
     return tuple(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
+
+
+def _beside(x: Any, y: Any) -> Any:
+    """Return the array of y to compare x with; the numbers of a list take the dtype of x, as a number alone does."""
+    return own(y, floating([x])) if isinstance(y, list | tuple) else data_of(y)
 
 
 def data_of(x: Any) -> Any:

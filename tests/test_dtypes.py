@@ -46,6 +46,13 @@ def test_a_list_beside_float32_and_float16_does_not_widen_them(numbers):
         assert mg.stack([x, np.ravel(numbers).tolist()]).dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_list_is_compared_in_the_dtype_of_the_tensor_as_a_number_is(dtype):
+    x = mg.Tensor(np.array([0.1, 0.2], dtype))
+    assert (x == 0.1).numpy().tolist() == (x == [0.1, 0.1]).numpy().tolist() == [True, False]
+    assert (x <= [0.1, 0.2]).numpy().all() and not (x != (0.1, 0.2)).numpy().any()
+
+
 def test_the_cotangent_of_a_float64_result_keeps_every_digit():
     x = mg.Tensor(np.array(2.0), requires_grad=True)
     (x * 1.0).backward(0.1)
