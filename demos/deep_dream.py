@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from demos import figures
+from demos import figures, options
 from demos.data.photos import NAMES, photo, write
 from demos.data.weights import find_weights, load_features
 from demos.evaluation.images import ssim
@@ -29,13 +29,12 @@ SIZE = {False: 320, True: 96}  # pixels of the shorter side, in a whole and in a
 
 
 def add_options(parser) -> None:
-    parser.add_argument("--photo", help=f"{', '.join(NAMES)} or a file (default: a pagoda, from scikit-learn)")
-    parser.add_argument(
-        "--features", choices=list(LAYERS), help="network (default: squeezenet if at hand, else random)"
-    )
-    parser.add_argument("--layer", nargs="+", help="layers to dream of, a picture each (default: two)")
-    parser.add_argument("--octaves", type=int, default=OCTAVES, help=f"sizes to dream at (default: {OCTAVES})")
-    parser.add_argument("--size", type=int, help=f"pixels of the shorter side (default: {SIZE[False]})")
+    add = parser.add_argument
+    add("--photo", type=options.named, help=f"{', '.join(NAMES)} or a file (default: a pagoda, from scikit-learn)")
+    add("--features", choices=list(LAYERS), help="network (default: squeezenet if at hand, else random)")
+    add("--layer", nargs="+", help="layers to dream of, a picture each (default: two)")
+    add("--octaves", type=options.whole(1), default=OCTAVES, help=f"sizes to dream at (default: {OCTAVES})")
+    add("--size", type=options.whole(16), help=f"pixels of the shorter side (default: {SIZE[False]})")
 
 
 def main(args) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
-from demos import figures
+from demos import figures, options
 from demos.data import load
 from demos.data.augment import bend
 from demos.data.photos import NAMES, photo
@@ -52,10 +52,10 @@ UNIT, CLASS = 2, 5  # the hidden unit and the class among the six kinds
 def add_options(parser) -> None:
     names = list(JUDGED)
     parser.add_argument("--features", choices=names, help="network to look into (default: squeezenet if at hand)")
-    parser.add_argument("--layer", help="layer whose channels are judged (default: one of medium depth)")
-    parser.add_argument(
-        "--steps", type=int, help=f"steps of ascent (default: {STEPS['photos']}, {STEPS['digits']} for digits)"
-    )
+    layer = "layer whose channels are judged (default: one of medium depth)"
+    parser.add_argument("--layer", type=options.named, help=layer)
+    steps = f"steps of ascent (default: {STEPS['photos']}, {STEPS['digits']} for digits)"
+    parser.add_argument("--steps", type=options.whole(1), help=steps)
 
 
 class Subject(NamedTuple):
@@ -87,9 +87,7 @@ def main(args) -> None:
 
 
 def steps_of(kind: str, args) -> int:
-    """Choose the steps of ascent. ValueError if fewer than 1 are asked for."""
-    if args.steps is not None and args.steps < 1:
-        raise ValueError(f"--steps is {args.steps}; it must be at least 1")
+    """Choose the steps of ascent."""
     return args.steps or (4 if args.quick else STEPS[kind])
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from demos.files import written_whole
 
 TINTS = ["#a9cdf3", "#fbd59b", "#b9e3b0", "#ecb8d3"]  # pale enough to write on
 
@@ -22,9 +23,8 @@ def _axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5, 4)):
 
 
 def _save(figure, path: Path) -> None:
-    aside = path.with_suffix(".partial.png")
-    figure.savefig(aside, dpi=110, bbox_inches="tight")
-    os.replace(aside, path)
+    with written_whole(path) as aside:
+        figure.savefig(aside, dpi=110, bbox_inches="tight")
 
 
 def image_rows(rows: dict[str, np.ndarray], path: Path, size: float = 0.62) -> None:

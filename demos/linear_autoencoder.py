@@ -25,10 +25,6 @@ WEIGHTS = {"free": False, "tied": True}
 SHOWN = 14  # components, and images
 
 
-def add_options(parser) -> None:
-    parser.add_argument("--data", default="glyphs", help=f"data set, one of {', '.join(DATASETS)} (default: glyphs)")
-
-
 def main(args) -> None:
     sizes = {"train": 512, "test": 256} if args.quick else {"train": 8000, "test": 2000}
     data = load(args.data, seed=args.seed, **sizes)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
+
+from demos.files import written_whole
 
 
 class Results:
@@ -24,7 +25,6 @@ class Results:
 
     def save(self, folder: Path) -> None:
         """Write metrics.json, whole or not at all."""
-        aside = folder / "metrics.json.partial"
-        aside.write_text(json.dumps(self.record, indent=2) + "\n")
-        os.replace(aside, folder / "metrics.json")
+        with written_whole(folder / "metrics.json") as aside:
+            aside.write_text(json.dumps(self.record, indent=2) + "\n")
         print(f"pictures and metrics.json are in {folder}")

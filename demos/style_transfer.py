@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import minigrad as mg
-from demos import figures
+from demos import figures, options
 from demos.data.photos import photo, write
 from demos.data.weights import NAMES, find_weights, load_features
 from demos.painting import OPTIMIZERS, estimate, paint
@@ -39,15 +39,16 @@ def add_options(parser) -> None:
         "--style", action="append", nargs="+", metavar=("PICTURE", "SHARE"),
         help=f"as --content, and its share; may be given several times (default: {STYLE})",
     )  # fmt: skip
-    add("--size", type=int, default=256, help="pixels of the shorter side (default: 256)")
+    add("--size", type=options.whole(32), default=256, help="pixels of the shorter side (default: 256)")
     add("--features", choices=NAMES, help="network (default: squeezenet with its weights at hand, else random)")
-    add("--weights", metavar="FILE", help="weights of --features, .safetensors or torchvision's .pth")
+    add("--weights", type=options.named, metavar="FILE", help="those of --features, .safetensors or torchvision's .pth")
     add("--content-layers", nargs="+", metavar="LAYER", help="layers whose activations are kept")
     add("--layers", nargs="+", metavar="LAYER", help="layers whose Gram matrices are matched")
-    add("--beta", type=float, help=f"weight of the style, the content's being 1 (default: {BETA:g})")
+    add("--beta", type=options.weight, help=f"weight of the style, the content's being 1 (default: {BETA:g})")
     add("--fixed-weights", action="store_true", help="CS231n's weights of layers instead of balanced ones, beta 1")
     add("--optimizer", choices=OPTIMIZERS, default="lbfgs", help="(default: lbfgs)")
-    add("--evaluations", type=int, default=EVALUATIONS, help=f"of the loss and its gradient (default: {EVALUATIONS})")
+    count = f"of the loss and its gradient (default: {EVALUATIONS})"
+    add("--evaluations", type=options.whole(1), default=EVALUATIONS, help=count)
     add(
         "--start",
         choices=("content", "noise"),
@@ -62,8 +63,6 @@ def main(args) -> None:
     keep_memory()
     if args.quick:
         args.size, args.evaluations = min(args.size, 64), min(args.evaluations, 4)
-    if args.evaluations < 1 or args.size < 32:
-        raise ValueError(f"--evaluations {args.evaluations} --size {args.size}: at least 1 and 32 pixels are needed")
     name, features = choose_features(args)
     pictures, shares = read_styles(args.style or [[STYLE]])
     recipe = choose_recipe(name, args)

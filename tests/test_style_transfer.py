@@ -213,7 +213,7 @@ def test_brightness_is_matched_and_colour_kept():
 
 
 def test_colours_are_preserved_in_the_result(tmp_path):
-    from demos.__main__ import main
+    from demos.command_line import main
 
     options = ["--quick", "--no-studies", "--features", "random", "--out", str(tmp_path)]
     assert main(["style_transfer", *options, "--preserve-colour", "--style", "mosaic", "2", "--style", "strokes"]) == 0

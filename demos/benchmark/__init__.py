@@ -14,6 +14,7 @@ import sys
 from statistics import median
 from typing import Any
 
+from demos import options
 from demos.benchmark import overhead, shapes
 from demos.results import Results
 from minigrad.kernels.threads import thread_count
@@ -22,7 +23,7 @@ PAIRS = 10
 
 
 def add_options(parser) -> None:
-    parser.add_argument("--pairs", type=int, default=None, help=f"turns of each library (default: {PAIRS})")
+    parser.add_argument("--pairs", type=options.whole(1), help=f"turns of each library (default: {PAIRS})")
 
 
 def main(args) -> None:

@@ -39,7 +39,7 @@ def folder(path, *, size=64, limit=LIMIT, seed=0):
     path = Path(path)
     if size < 1 or limit < 1:
         raise ValueError(f"folder: size is {size} and limit {limit}; both must be at least 1")
-    files = _find(path)
+    files = find_images(path)
     if len(files) > limit:
         chosen = np.random.default_rng(seed).choice(len(files), limit, replace=False)
         files = [files[i] for i in np.sort(chosen)]
@@ -62,8 +62,8 @@ def split(n, *, test=0.2, seed=0):
     return np.sort(order[count:]), np.sort(order[:count])
 
 
-def _find(path):
-    """List the images under a folder, relative to it and sorted; what is hidden is left out."""
+def find_images(path):
+    """List the images under a folder, relative to it, sorted; FileNotFoundError if none. What is hidden is left out."""
     if not path.is_dir():
         raise FileNotFoundError(f"folder: {path} is not a folder; name one that holds images")
     found = (file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())

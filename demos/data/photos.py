@@ -6,10 +6,11 @@ domain), and two paintings drawn here, "strokes", brush strokes along a swirling
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
+
+from demos.files import written_whole
 
 from .picture import check_pixels, read_rgb
 
@@ -45,9 +46,8 @@ def write(image: np.ndarray, path: Path) -> None:
     from PIL import Image
 
     pixels = (image.transpose(1, 2, 0).clip(0, 1) * 255).round().astype(np.uint8)  # (3, H, W) -> (H, W, 3)
-    aside = path.with_suffix(".partial.png")
-    Image.fromarray(pixels).save(aside)
-    os.replace(aside, path)
+    with written_whole(path) as aside:
+        Image.fromarray(pixels).save(aside)
 
 
 def _read(path: Path, size: int) -> np.ndarray:

@@ -204,9 +204,11 @@ def _write_whole(path: FilePath, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # on the disk before the rename, or a power cut may keep the name and no content
         os.replace(partial, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):  # where not even the opening succeeded
             os.unlink(partial)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = target, None  # a full disk names no file
         raise
     _sync_folder(folder)
 
