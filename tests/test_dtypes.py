@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.kernels.geometry import Geometry
 from tests.cases import CASES
 
 X64 = np.array([1.0, 2.0])
@@ -196,7 +197,8 @@ def test_statistics_of_whole_numbers_do_not_wrap_around():
     assert mg.sqrt(np.uint8([2])).item() == np.sqrt(np.float32(2))
 
 
-N = 5000
+N = 2000
+WIDE = Geometry((1, 2 * N - 1), (1, N), (1, 1))  # windows that all overlap
 LONG = {
     "sum": (lambda x: mg.sum(x, 0), [(N, 2)]),
     "cumsum": (lambda x: mg.cumsum(x, 0), [(N, 2)]),
@@ -209,9 +211,13 @@ LONG = {
     "matmul": (mg.matmul, [(2, N), (N, 2)]),
     "linear": (mg.linear, [(2, N), (3, N)]),
     "einsum": (lambda x, y: mg.einsum("ni,nj->ij", x, y), [(N, 2), (N, 3)]),
-    "conv2d": (mg.conv2d, [(1, 200, 5, 5), (2, 200, 5, 5)]),
+    "conv2d": (mg.conv2d, [(1, 80, 5, 5), (2, 80, 5, 5)]),
     "conv_transpose2d": (lambda x, w: mg.conv_transpose2d(x, w), [(1, N, 1, 1), (N, 1, 1, 1)]),
-    "avg_pool2d": (lambda x: mg.avg_pool2d(x, 70), [(1, 1, 70, 70)]),
+    "prod": (lambda x: mg.prod((x > 0.5).astype(x.dtype) * 0.125 + 0.9375, 0), [(500, 2)]),
+    "sum_pool2d": (lambda x: mg.sum_pool2d(x, WIDE), [(1, 1, 1, 2 * N - 1)]),
+    "sum_unpool2d": (lambda x: mg.sum_unpool2d(x, WIDE), [(1, 1, 1, N)]),
+    "col2im": (lambda x: mg.col2im(mg.broadcast_to(x, (1, N, N)), WIDE), [(1, 1, N)]),
+    "pool_scatter": (lambda x: mg.pool_scatter(x * 0.1, np.arange(N)[::-1].reshape(1, 1, 1, N), WIDE), [(1, 1, 1, N)]),
     "mse_loss": (mg.mse_loss, [(N, 2), (N, 2)]),
     "scatter": (lambda x: mg.scatter(x, np.zeros(N, int), (2,)), [(N,)]),
     "erf": (mg.erf, [(N,)]),
@@ -225,6 +231,29 @@ def test_float16_is_summed_up_in_float32_and_rounded_once(f, shapes):
     y, exact = f(*map(mg.Tensor, xs)), f(*[mg.Tensor(x.astype(np.float64)) for x in xs])
     assert y.dtype == np.float16
     np.testing.assert_allclose(y.numpy(), exact.numpy(), rtol=2e-3, atol=1e-6)
+
+
+COUNTS = {
+    "sum": (lambda x: mg.sum(x, 1), [3, 3]),
+    "cumsum": (lambda x: mg.cumsum(x, 1)[:, -1], [3, 3]),
+    "matmul": (lambda x: mg.matmul(x, x.T)[0], [3, 3]),
+    "row_products": (lambda x: mg.row_products(x)[0], [3, 3]),
+    "linear": (lambda x: mg.linear(x, x)[1], [3, 3]),
+    "einsum": (lambda x: mg.einsum("ij,ij,kj->k", x, x, x), [6, 6]),
+    "conv2d": (lambda x: mg.conv2d(x.reshape(1, 1, 2, 3), x.reshape(1, 1, 2, 3)).reshape(1), [6]),
+}
+
+
+@pytest.mark.parametrize(("f", "expected"), COUNTS.values(), ids=COUNTS)
+def test_truth_values_are_counted_in_sums_of_products(f, expected):
+    y = f(mg.Tensor(np.ones((2, 3), bool)))
+    assert y.dtype.kind == "i" and y.numpy().tolist() == expected
+
+
+def test_truth_values_that_are_moved_stay_truth_values():
+    mask = mg.Tensor([[True, False]])
+    for moved in (mg.pad(mask, 1), mg.scatter(mask, 1, (3, 1, 2)), mg.flip(mask), mask[0], mg.where(mask, mask, False)):
+        assert moved.dtype == bool
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])

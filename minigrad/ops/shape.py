@@ -177,7 +177,7 @@ def getitem(x, /, index):
 getitem.defvjp(x=lambda g, out, x, index: scatter(g, index, x.shape))
 
 
-@op(dtypes="sums")
+@op
 def scatter(x, /, index, shape):
     """Zeros of the given shape with x added at index, repeated places adding up: the adjoint of getitem."""
     out = xp(x).zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)  # a sum, as sum's
