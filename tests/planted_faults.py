@@ -1,8 +1,8 @@
 """Faults of a single line, as people make them, for the tests of the NumPy kernels to find; and what plants them.
 
-FAULTS: a file of minigrad/kernels, and the tests that are to find what is planted there, as pytest's -k selects them.
-For each, what stands in the file exactly once, and what takes its place. A fault gets a process of its own, which
-imports the package with the changed text of that one module and runs those tests until one fails.
+FAULTS: a file of minigrad/kernels; the tests that are to find what is planted there, by their file, tests/test_NAME.py,
+and as pytest's -k selects them; then what stands in the kernel's file exactly once, and what takes its place. A fault
+gets a process of its own, which imports the package with that one module changed and runs those tests until one fails.
 
 To plant more, add a line. What changes no result, such as blocks of another size, is no fault.
 """
@@ -23,12 +23,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 KERNELS = ROOT / "minigrad" / "kernels"
-TESTS = [  # of the kernels, and of little that is built of them
-    f"tests/test_{name}.py" for name in ("conv_paths", "kernel_paths", "conv_not_finite", "corners", "total", "threads")
-]
 
 FAULTS = {
-    ("conv.py", "conv2d_takes"): [
+    ("conv.py", "conv_paths", "conv2d_takes"): [
         ("winograd.convolve(xi, wi, bi, oi, geo)", "winograd.convolve(xi, wi, None, oi, geo)"),
         ("spread.convolve_transposed(xi, _turn(wi), bi,", "spread.convolve_transposed(xi, _turn(wi), None,"),
         ("gather.convolve(xi, wi, bi, oi, geo)", "gather.convolve(xi, wi, None, oi, geo)"),
@@ -41,7 +38,7 @@ FAULTS = {
         ("Geometry(geo.output, geo.kernel, (1, 1), padding,", "Geometry(geo.input, geo.kernel, (1, 1), padding,"),
         ("groups(b[:, None], G)", "[b[: len(b) // G, None]] * G"),
     ],
-    ("conv.py", "conv_transpose2d_takes"): [
+    ("conv.py", "conv_paths", "conv_transpose2d_takes"): [
         ("winograd.convolve(gi, _turn(wi), bi, oi, turned)", "winograd.convolve(gi, _turn(wi), None, oi, turned)"),
         ("spread.convolve_transposed(gi, wi, bi, oi, geo)", "spread.convolve_transposed(gi, wi, None, oi, geo)"),
         ("gather.convolve(gi, _turn(wi), bi, oi, turned)", "gather.convolve(gi, _turn(wi), None, oi, turned)"),
@@ -49,25 +46,25 @@ FAULTS = {
         ("wide[:, :, :: geo.dilation[0], :: geo.dilation[1]]", "wide[:, :, :: geo.dilation[1], :: geo.dilation[0]]"),
         ("geo.stride, geo.padding, (1, 1), geo.groups)", "geo.stride, geo.padding, (1, 1))"),
     ],
-    ("conv.py", "conv2d_weight"): [
+    ("conv.py", "conv_paths", "conv2d_weight"): [
         ("parts.append(_turn(gather.correlate(gi, xi, turned)))", "parts.append(gather.correlate(gi, xi, turned))"),
         ("if turned and len(gi) < len(xi):", "if len(gi) < len(xi):"),
     ],
-    ("conv.py", "two_dtypes"): [
+    ("conv.py", "conv_paths", "two_dtypes"): [
         ("np.result_type(x, w, *([] if b is None else [b]))", "np.result_type(x, w)"),
         ("np.result_type(g, w, *([] if b is None else [b]))", "w.dtype"),
         ("else parts[0], np.result_type(x, g))", "else parts[0], x.dtype)"),
     ],
-    ("conv.py", "definitions_in_numpy"): [
+    ("conv.py", "conv_paths", "definitions_in_numpy"): [
         ("rows = slice(i * dh,", "rows = slice(i,"),
         ("out[:, :, top : top + H, left : left + W]", "out[:, :, bottom : bottom + H, left : left + W]"),
         ("per_example.sum(axis=0)", "per_example.mean(axis=0)"),
     ],
-    ("conv.py", "holes_of_a_dilated"): [
+    ("conv.py", "conv_not_finite", "holes_of_a_dilated"): [
         ("not np.isfinite(g).all()", "np.isnan(g).any()"),
     ],
-    ("conv.py", "bias_is_added"): [("(0 if b is None else b[:, None, None])", "0")],
-    ("gather.py", "conv2d_takes"): [
+    ("conv.py", "conv_not_finite", "bias_is_added"): [("(0 if b is None else b[:, None, None])", "0")],
+    ("gather.py", "conv_paths", "conv2d_takes"): [
         ("if b is not None:", "if b is not None and top == 0:"),
         ("part += b", "part[0] += b"),
         ("np.ascontiguousarray(w.swapaxes(1, 2))", "np.ascontiguousarray(w)"),
@@ -89,19 +86,19 @@ FAULTS = {
         ("at = start * sw + j * dw - left", "at = start + j * dw - left"),
         ("x[:, first + top * step :", "x[:, first + top :"),
     ],
-    ("gather.py", "conv2d_weight"): [
+    ("gather.py", "conv_paths", "conv2d_weight"): [
         ("for o in range(0, len(g), step)]", "for o in range(0, len(g) - step + 1, step)]"),
         ("first += part", "first = part"),
         ("sums[top] = np.concatenate(", "sums[0] = np.concatenate("),
         (".transpose(3, 1, 0, 2)", ".transpose(3, 1, 2, 0)"),
     ],
-    ("gather.py", "many_filters"): [
+    ("gather.py", "conv_paths", "many_filters"): [
         ("part[..., o : o + step]", "part[..., :step]"),
     ],
-    ("gather.py", "same_bits"): [
+    ("gather.py", "conv_paths", "same_bits"): [
         ("(sums[top] for top in sorted(sums))", "(sums[top] for top in sums)"),
     ],
-    ("spread.py", "conv_transpose2d_takes"): [
+    ("spread.py", "conv_paths", "conv_transpose2d_takes"): [
         ("phases[i % s, M - 1 - i // s]", "phases[i % s, i // s]"),
         ("np.zeros((C, 1, 1), out.dtype) if b is None else b[:, None]", "np.zeros((C, 1, 1), out.dtype)"),
         ("geo.stride[0], geo.padding[0][0], ow * N", "geo.stride[0], geo.padding[0][1], ow * N"),
@@ -125,7 +122,7 @@ FAULTS = {
         ("np.add(b, 0 if j is None else", "np.add(0, 0 if j is None else"),
         ("np.add(part, product[:, :, j, positions], out=part)", "np.add(b, product[:, :, j, positions], out=part)"),
     ],
-    ("winograd.py", "conv2d_takes"): [
+    ("winograd.py", "conv_paths", "conv2d_takes"): [
         ("[0, 1, -1, 2, -2, 0]", "[0, 1, -1, 2, 2, 0]"),
         ("[0, -2, -1, 2, 1, 0]", "[0, -2, -1, 2, -1, 0]"),
         ("[-1 / 6, 1 / 6, -1 / 6]", "[-1 / 6, 1 / 6, 1 / 6]"),
@@ -149,43 +146,45 @@ FAULTS = {
         ("results.transpose(1, 2, 0, 3)", "results.transpose(1, 0, 2, 3)"),
         ("-(-oh // 4)", "oh // 4"),
     ],
-    ("winograd.py", "two_dtypes"): [
+    ("winograd.py", "conv_paths", "two_dtypes"): [
         ("x.dtype == w.dtype and w.dtype in", "w.dtype in"),
         ("w.dtype in (np.float32, np.float64)", 'w.dtype.kind == "f"'),
     ],
-    ("winograd.py", "short_rows"): [
+    ("winograd.py", "conv_paths", "short_rows"): [
         ("geo.output[1] * x.shape[3] <= LINE", "geo.output[1] <= LINE"),
     ],
-    ("winograd.py", "not_finite"): [
+    ("winograd.py", "conv_not_finite", "not_finite"): [
         ("out[0].sum() + out[:, 0, 0, 0].sum()", "out[0].sum()"),
         ("out[0].sum() + out[:, 0, 0, 0].sum()", "out[:, 0, 0, 0].sum()"),
     ],
-    ("winograd.py", "bias_is_added"): [("gather.convolve(x, w, b, out, geo)", "gather.convolve(x, w, None, out, geo)")],
-    ("geometry.py", "the_output"): [
+    ("winograd.py", "conv_not_finite", "bias_is_added"): [
+        ("gather.convolve(x, w, b, out, geo)", "gather.convolve(x, w, None, out, geo)")
+    ],
+    ("geometry.py", "kernel_paths", "the_output"): [
         ("return dh * (kh - 1) + 1, dw * (kw - 1) + 1", "return dw * (kh - 1) + 1, dh * (kw - 1) + 1"),
         ("(n + sum(pad) - extent) // stride + 1", "-((extent - n - sum(pad)) // stride) + 1"),
         ("n + sum(pad) - extent", "n + 2 * pad[0] - extent"),
     ],
-    ("geometry.py", "inside"): [
+    ("geometry.py", "kernel_paths", "inside"): [
         ("-(first // step)", "-first // step"),
         ("(size - 1 - first) // step + 1", "(size - first) // step"),
         ("max(start, min(n, (size - 1 - first) // step + 1))", "min(n, (size - 1 - first) // step + 1)"),
     ],
-    ("geometry.py", "a_pair"): [
+    ("geometry.py", "kernel_paths", "a_pair"): [
         ("and n >= least", "and n > least"),
         ("(vertical, vertical), (horizontal, horizontal)", "(vertical, horizontal), (vertical, horizontal)"),
     ],
-    ("layout.py", "batch_is_laid"): [
+    ("layout.py", "kernel_paths", "batch_is_laid"): [
         ("if view.flags.c_contiguous:", "if x.flags.c_contiguous:"),
         ("range(0, view.shape[3], 8)", "range(0, view.shape[3] - 7, 8)"),
         ("out[start:stop, ..., n : n + 8]", "out[: stop - start, ..., n : n + 8]"),
         ("np.empty(view.shape, view.dtype)", 'np.empty(view.shape, "f")'),
         ("x.transpose(3, 0, 1, 2)", "x.transpose(3, 0, 2, 1)"),
     ],
-    ("layout.py", "groups_are"): [
+    ("layout.py", "kernel_paths", "groups_are"): [
         ("a[i * n : (i + 1) * n]", "a[i::groups]"),
     ],
-    ("matmul.py", "a_product"): [
+    ("matmul.py", "kernel_paths", "a_product"): [
         ("len(x) == len(y) == 1", "len(x) == 1"),
         ("x.shape[:-2] == y.shape[:-2]", "len(x) == len(y)"),
         ("elif m >= n:", "elif m <= n:"),
@@ -194,7 +193,7 @@ FAULTS = {
         ("out=out[:, start:stop])", "out=out[:, : stop - start])"),
         ("np.empty((*x.shape[:-1], n), np.result_type(x, y))", "np.empty((*x.shape[:-1], n), x.dtype)"),
     ],
-    ("pool.py", "max_pooling"): [
+    ("pool.py", "kernel_paths", "max_pooling"): [
         ("out[part] = -np.inf", "out[part] = 0"),
         ("kh * kw - i * kw - j", "kh * kw - i * kh - j"),
         ("np.min_scalar_type(kh * kw)", "np.min_scalar_type(kh * kw - 1)"),
@@ -207,22 +206,22 @@ FAULTS = {
         ("y, x = a * sh + i - top,", "y, x = a + i - top,"),
         ("((top, _), (left, _))", "((_, top), (left, _))"),
     ],
-    ("pool.py", "a_nan"): [
+    ("pool.py", "kernel_paths", "a_nan"): [
         ("np.maximum(best, x[(part, *pixels)], out=best)", "np.fmax(best, x[(part, *pixels)], out=best)"),
         ("if not number.all():", "if not number.any():"),
     ],
-    ("pool.py", "a_cotangent"): [
+    ("pool.py", "corners", "a_cotangent"): [
         ("hit += masked(g[at], won)", "hit += g[at] * won"),
         ("masked(g[at], won, out=hit)", "np.multiply(g[at], won, out=hit)"),
     ],
-    ("masked.py", "mask"): [
+    ("masked.py", "corners", "mask"): [
         ("np.where(mask, x, 0)", "x * mask"),
         ("np.multiply(x.view(bits), mask, out=out.view(bits))", "np.multiply(x, mask, out=out)"),
         ("mask if 0 in x.strides else x", "x"),
         ("if x.itemsize > 8:", "if x.itemsize > 16:"),
         ("shape=np.broadcast(x, mask).shape", "shape=x.shape"),
     ],
-    ("total.py", "total_has or repeated or sixteen"): [
+    ("total.py", "total", "total_has or repeated or sixteen"): [
         ("return out if keepdims else out.squeeze(axes)", "return out"),
         ("tuple([i % x.ndim for i in axes])", "tuple(axes)"),
         ("* x.dtype.type(repeats)", "* 1"),
@@ -234,7 +233,7 @@ FAULTS = {
         ("if i not in axes or (run and", "if i not in axes and (run and"),
         ("if i not in run]", "if i in run]"),
     ],
-    ("grid_sample.py", "sampling"): [
+    ("grid_sample.py", "kernel_paths", "sampling"): [
         (
             "_between(_between(x00, x01, a), _between(x10, x11, a), b)",
             "_between(_between(x00, x10, a), _between(x01, x11, a), b)",
@@ -258,22 +257,27 @@ FAULTS = {
         ("plane = (size[0] + 2) * (size[1] + 2)", "plane = size[0] * size[1]"),
         ("range(start, stop, step)", "range(start, stop - step + 1, step)"),
     ],
-    ("grid_sample.py", "at_the_rim"): [
+    ("grid_sample.py", "kernel_paths", "at_the_rim"): [
         ("(p >= 0) & (p < n + 1)", "(p > 0) & (p < n + 1)"),
         ("(p > 1) & (p < n))", "(p >= 1) & (p < n))"),
     ],
-    ("threads.py", "every_thread"): [
+    ("threads.py", "kernel_paths", "every_thread"): [
         ("[n * i // count for i in range(count + 1)]", "[n // count * i for i in range(count + 1)]"),
         ("min(thread_count(), n)", "thread_count()"),
         ("work >= SMALL", "work > SMALL"),
     ],
-    ("threads.py", "scratch"): [
+    ("threads.py", "kernel_paths", "scratch_memory"): [
         ("if name not in memory or memory[name].size < size:", "if name not in memory:"),
         ("class _Own(threading.local):", "class _Own:"),
     ],
-    ("threads.py", "what_a_part_raises"): [
-        ("        list(undo)", "        undo"),
+    ("threads.py", "threads", "part"): [
         ("while len(answers) <= len(rest):", "while len(answers) < len(rest):"),
+        ("_take()  # left by", "break  # left by"),
+        ("raise error", "return"),
+    ],
+    ("threads.py", "conv", "of_blas"): [
+        ("[1] * len(setters)", "before"),
+        ("        list(undo)", "        pass"),
     ],
 }
 
@@ -303,7 +307,7 @@ class Planted(importlib.machinery.SourceFileLoader):
         return compile(self.text, self.path, "exec", dont_inherit=True)
 
 
-def run_tests(file, text, select):
+def run_tests(file, text, name, select):
     """Run tests of the kernels against a changed text of one, in a forked process; return pytest's status and output.
 
     The process that calls this must not have imported minigrad yet.
@@ -314,20 +318,18 @@ def run_tests(file, text, select):
         if child == 0:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-            _child(Planted(file, text), select)
+            _child(Planted(file, text), f"tests/test_{name}.py", select)
         status = _wait(child)
         output.seek(0)
         return status, output.read()
 
 
-def _child(finder, select):
+def _child(finder, tests, select):
     """Run pytest until a test fails, and end the process with its status, or with BROKEN."""
     status = BROKEN
     try:
         sys.meta_path.insert(0, finder)
-        status = int(
-            pytest.main(["-xq", "--tb=line", "--assert=plain", "-p", "no:cacheprovider", "-k", select, *TESTS])
-        )
+        status = int(pytest.main(["-xq", "--tb=line", "--assert=plain", "-p", "no:cacheprovider", "-k", select, tests]))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -350,7 +352,7 @@ def _wait(child):
 
 
 def serve():
-    """Answer each line of stdin, [file, text, tests to select] in JSON, by a line [exit status, output] of pytest's."""
+    """Answer each line of stdin, [file, text, name, select] in JSON, by a line [exit status, output] of pytest's."""
     for name in ("numpy", "hypothesis", "scipy.sparse", "scipy.special", "threadpoolctl"):
         importlib.import_module(name)  # once, for all that are forked
     for line in sys.stdin:
