@@ -16,10 +16,10 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import minigrad
-from minigrad import checkpoint, nn
+from minigrad import nn, saving
 from minigrad.backend import gpu
-from minigrad.checkpoint.arrays import shortened
 from minigrad.kernels.threads import thread_count
+from minigrad.saving.arrays import shortened
 
 KEYS = {"history", "settings", "data", "environment"}  # of what a run keeps beside its arrays
 
@@ -68,7 +68,7 @@ def go_on(
             mend = "give it those, or start anew without --resume"
             raise ValueError(f"{path} is of a run on other data: {was} then, {here} now ({where}); {mend}")
 
-    epoch, extra = checkpoint.load_training(path, model, optimizer, rngs, check)
+    epoch, extra = saving.load_training(path, model, optimizer, rngs, check)
     changed = _differences(extra["environment"], expected["environment"])
     if changed:
         print(f"{path.name}: {changed}; the run goes on, but may end with other bits")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minigrad import Tensor, checkpoint, keep_memory, nn, no_grad, schedules
+from minigrad import Tensor, keep_memory, nn, no_grad, saving, schedules
 from minigrad.kernels.layout import chwn, nchw
 
 from .resume import environment, fingerprint, go_on
@@ -71,7 +71,7 @@ def train(
                 bar.update()
             history.append(total / n)
             if time.monotonic() >= due or epoch + 1 == epochs:
-                checkpoint.save_training(path, model, optimizer, epoch + 1, rngs, {"history": history, **run})
+                saving.save_training(path, model, optimizer, epoch + 1, rngs, {"history": history, **run})
                 due = time.monotonic() + SECONDS_BETWEEN_SAVES
     model.eval()
     return history

@@ -3,7 +3,7 @@
 Read tensor.py first, then op.py, then any file of ops/.
 """
 
-from . import checkpoint, instead, nn, ops, optim, schedules
+from . import instead, nn, ops, optim, saving, schedules
 from .anomaly import detect_anomaly
 from .backend import keep_memory
 from .gradcheck import GradcheckError, KinkError, gradcheck
@@ -11,6 +11,7 @@ from .graph import draw_graph
 from .modes import no_grad
 from .op import REGISTRY, op, unbroadcast
 from .ops import *
+from .recompute import checkpoint
 from .tensor import Tensor, grad
 from .torch_file import load_pth
 from .transforms import hessian, hvp, jacobian, jvp, value_and_grad

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .checkpoint.arrays import FilePath, from_bfloat16, open_existing, shortened
+from .saving.arrays import FilePath, from_bfloat16, open_existing, shortened
 from .torch_names import Refused, Storage, Tensor
 from .torch_pickle import unpickle
 

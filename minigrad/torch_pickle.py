@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoint.arrays import shortened
+from .saving.arrays import shortened
 from .torch_names import CALLS, STORAGES, Name, Refused, Storage, Tensor, checked_key
 
 MAX_STEPS = 2_000_000  # a few seconds, less than 256 MiB; a tensor takes about thirty-five

@@ -14,8 +14,8 @@ import numpy as np
 import safetensors.numpy
 
 from demos import resume
-from minigrad import checkpoint, load_pth, nn, optim
-from minigrad.checkpoint.arrays import _crc32
+from minigrad import load_pth, nn, optim, saving
+from minigrad.saving.arrays import _crc32
 from tests.fuzz import TEXTS, Reader, digest
 from tests.fuzz_data import DATA_READERS
 from tests.pth import CONTAINERS, pth_bytes, state_dict, storage, tensor
@@ -110,16 +110,16 @@ def rezip(content: bytes, changed: bytes) -> bytes:
 
 
 def own_files() -> list[bytes]:
-    """What checkpoint.save writes."""
+    """What saving.save writes."""
     arrays = {"w": np.arange(6, dtype="f4").reshape(2, 3), "n": np.array(7), "yes": np.array([True, False])}
     return [saved(arrays, {"epoch": 3, "losses": [0.5, 0.25]}), saved({"w": np.zeros((0, 3), "f2")}, {})]
 
 
 def saved(arrays: dict, metadata: dict) -> bytes:
-    """Return the bytes of a file by checkpoint.save."""
+    """Return the bytes of a file by saving.save."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
-        return in_order(lambda: checkpoint.save(path, arrays, metadata) or path.read_bytes())
+        return in_order(lambda: saving.save(path, arrays, metadata) or path.read_bytes())
 
 
 def in_order(write: Callable[[], bytes]) -> bytes:
@@ -138,7 +138,7 @@ def any_files() -> list[bytes]:
 
 def read_any(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """Read the arrays, which have no more bytes than the file has (bfloat16 has twice as many here)."""
-    arrays, metadata = checkpoint.load(path)
+    arrays, metadata = saving.load(path)
     assert sum(x.nbytes for x in arrays.values()) <= 2 * path.stat().st_size
     return arrays, metadata
 
@@ -201,8 +201,8 @@ def save_and_load(model, optimizer, rngs) -> tuple[dict, dict]:
     """Return the arrays and the metadata of a training file."""
     with tempfile.TemporaryDirectory() as folder:
         extra = {"history": [0.5, 0.25], **EXPECTED}
-        checkpoint.save_training(Path(folder) / "x", model, optimizer, 2, rngs, extra)
-        return checkpoint.load(Path(folder) / "x")
+        saving.save_training(Path(folder) / "x", model, optimizer, 2, rngs, extra)
+        return saving.load(Path(folder) / "x")
 
 
 def everything(model, optimizer, rngs) -> list:
@@ -254,7 +254,7 @@ READERS = {
         )
         for container in CONTAINERS
     },
-    "safetensors, own": Reader(own_files, checkpoint.load, ".safetensors", sealed=True),
+    "safetensors, own": Reader(own_files, saving.load, ".safetensors", sealed=True),
     "training run": Reader(
         training_files, read_training, ".safetensors", reseal=with_checksum, mutators=(edit_metadata,)
     ),

@@ -16,7 +16,7 @@ from PIL import Image
 from demos import lock
 from demos.command_line import DEMOS, main
 from demos.files import written_whole
-from minigrad import checkpoint
+from minigrad import saving
 
 ROOT = Path(__file__).parent.parent
 DEMO = [sys.executable, "-m", "demos"]
@@ -46,7 +46,7 @@ def start(*arguments):
 
 
 def epoch(folder):
-    return checkpoint.load(folder / "training-k2.safetensors")[1]["training_state"]["epoch"]
+    return saving.load(folder / "training-k2.safetensors")[1]["training_state"]["epoch"]
 
 
 def wait_for(path, process):
@@ -184,7 +184,7 @@ def test_closed_streams_stop_no_run_and_no_file_takes_their_place(closed, tmp_pa
     out = shlex.quote(str(tmp_path))
     assert in_shell(f"$DEMO autoencoder --quick --epochs 1 --out {out} {closed}").returncode == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["metrics"]
-    checkpoint.load(tmp_path / "training-k2.safetensors")
+    saving.load(tmp_path / "training-k2.safetensors")
 
 
 # ---- stopping --------------------------------------------------------------------------------------------------------

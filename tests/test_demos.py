@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from demos.command_line import DEMOS
-from minigrad import checkpoint
+from minigrad import saving
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,10 +53,10 @@ def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path):
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130 and "--resume" in output
-    assert checkpoint.load(state)[1]["training_state"]["epoch"] < 60
+    assert saving.load(state)[1]["training_state"]["epoch"] < 60
     assert run(*options, "--out", stopped, "--resume").returncode == 0
     for path in whole.glob("*.safetensors"):
-        a, b = checkpoint.load(path), checkpoint.load(stopped / path.name)
+        a, b = saving.load(path), saving.load(stopped / path.name)
         assert a[1] == b[1] and all(a[0][name].tobytes() == b[0][name].tobytes() for name in a[0])
 
 

@@ -13,7 +13,7 @@ from scipy.signal import correlate
 from demos.data import files, weights
 from demos.data.photos import NAMES, photo, write
 from demos.data.weights import find_weights, load_features
-from minigrad import Tensor, checkpoint, nn
+from minigrad import Tensor, nn, saving
 from models.features import VGG19, RandomFeatures, SqueezeNet, normalise
 
 CONTENT = b"weights"
@@ -171,7 +171,7 @@ def converted(cache, tmp_path, monkeypatch, squeezenet):
     """Converted weights in the folder that MINIGRAD_DATA names."""
     monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()
-    checkpoint.save(tmp_path / "mine" / "squeezenet1_1_features.safetensors", squeezenet.state_dict())
+    saving.save(tmp_path / "mine" / "squeezenet1_1_features.safetensors", squeezenet.state_dict())
     return tmp_path / "mine" / "squeezenet1_1_features.safetensors"
 
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_loaded_is_refused(name, path, message):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    checkpoint.save(tmp_path / "w.safetensors", {"fc.weight": np.zeros(3, np.float32)})
+    saving.save(tmp_path / "w.safetensors", {"fc.weight": np.zeros(3, np.float32)})
     with pytest.raises(ValueError, match="w.safetensors does not fit SqueezeNet: .*fc.weight"):
         load_features("squeezenet", tmp_path / "w.safetensors")
 

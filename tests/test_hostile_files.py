@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from minigrad.checkpoint.arrays import _crc32
+from minigrad.saving.arrays import _crc32
 from tests import fuzz
 from tests.pth import CONTAINERS, Call, Name, Raw, Reference, instructions, pth_bytes, storage, tensor
 

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from demos import resume, training
-from minigrad import checkpoint, nn, optim
+from minigrad import nn, optim, saving
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 SETTINGS = {"data": "normal", "seed": 0, "epochs": 4}
@@ -26,9 +26,9 @@ def train(path, x=X, epochs=4, resumed=False, settings=None):
 
 
 def altered(path, change):
-    arrays, metadata = checkpoint.load(path)
+    arrays, metadata = saving.load(path)
     change(metadata["training_state"]["extra"])
-    checkpoint.save(path, arrays, metadata)
+    saving.save(path, arrays, metadata)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_stopped_run_ends_with_the_same_bits_and_says_nothing(path, tmp_path, 
     train(path, epochs=2)
     resumed = train(path, resumed=True)
     assert resumed.weight.numpy().tobytes() == whole.weight.numpy().tobytes()
-    assert checkpoint.load(path)[1] == checkpoint.load(tmp_path / "whole.safetensors")[1]
+    assert saving.load(path)[1] == saving.load(tmp_path / "whole.safetensors")[1]
     assert capsys.readouterr().out == ""
 
 

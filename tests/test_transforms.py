@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.recompute import checkpoint
+from minigrad import checkpoint
 
 A = np.array([[1.0, 2.0, -1.0], [0.5, -0.3, 0.7]])
 X = np.array([0.3, -0.8, 1.1])

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bernoulli, norm
 
 import minigrad as mg
-from minigrad import Tensor, checkpoint, optim
+from minigrad import Tensor, optim, saving
 from models.conv_vae import ConvVAE
 from models.vae import DenseVAE, loss_terms, negative_elbo, standardise
 
@@ -146,8 +146,8 @@ def test_sigma_is_saved_whether_it_is_learned_or_not_and_trained_only_if_it_is(r
     for learn_sigma in (False, True):
         model, other = conv(rng, sigma=0.3, learn_sigma=learn_sigma), conv(rng, sigma=0.5, learn_sigma=learn_sigma)
         assert ("log_sigma" in dict(model.named_parameters())) == learn_sigma
-        checkpoint.save(tmp_path / "model.safetensors", model.state_dict())
-        other.load_state_dict(checkpoint.load(tmp_path / "model.safetensors")[0])
+        saving.save(tmp_path / "model.safetensors", model.state_dict())
+        other.load_state_dict(saving.load(tmp_path / "model.safetensors")[0])
         assert other.log_sigma.item() == model.log_sigma.item()
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from minigrad import checkpoint
+from minigrad import saving
 from models.features import VGG19, Features, RandomFeatures, SqueezeNet
 
 from .files import fetch, find
@@ -88,7 +88,7 @@ def find_weights(name: str) -> Path | None:
 
 def _load(features: Features, file: Path) -> None:
     """Set the weights from a file of either kind, known by its suffix."""
-    readers = {".safetensors": lambda path: checkpoint.load(path)[0], ".pth": mg.load_pth, ".pt": mg.load_pth}
+    readers = {".safetensors": lambda path: saving.load(path)[0], ".pth": mg.load_pth, ".pt": mg.load_pth}
     if file.suffix not in readers:
         raise ValueError(f"load_features: {file} is none of {', '.join(readers)}; give weights in one of these forms")
     try:

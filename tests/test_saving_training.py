@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad import checkpoint, nn, optim
+from minigrad import nn, optim, saving
 
 BIT_GENERATORS = [np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64]
 
@@ -16,7 +16,7 @@ def path(tmp_path):
 
 
 class Part:
-    """A model or an optimizer as checkpoint sees it; it may change one array and then refuse another."""
+    """A model or an optimizer as saving sees it; it may change one array and then refuse another."""
 
     made_with = {"class": "Part"}
     lr = 0.5
@@ -53,9 +53,9 @@ def test_a_resumed_run_draws_the_same_numbers(tmp_path_factory, kind, used, smal
     rng = np.random.Generator(kind(5))
     rng.random(used)
     rng.integers(9, size=small, dtype="u4")  # leaves half a word in the generator
-    checkpoint.save_training(shared_path, *parts(1.0), 3, {"data": rng})
+    saving.save_training(shared_path, *parts(1.0), 3, {"data": rng})
     resumed = np.random.Generator(kind(6))
-    checkpoint.load_training(shared_path, *parts(0.0), {"data": resumed})
+    saving.load_training(shared_path, *parts(0.0), {"data": resumed})
     for draw in ("random", "standard_normal"):
         assert getattr(rng, draw)(1000).tobytes() == getattr(resumed, draw)(1000).tobytes()
     assert (rng.integers(9, size=99, dtype="u4") == resumed.integers(9, size=99, dtype="u4")).all()
@@ -63,10 +63,10 @@ def test_a_resumed_run_draws_the_same_numbers(tmp_path_factory, kind, used, smal
 
 def test_a_resumed_run_has_its_arrays_epoch_and_extra(path):
     extra = {"losses": [0.5, 0.25]}
-    checkpoint.save_training(path, *parts(1.5), epoch=7, rngs={}, extra=extra)
+    saving.save_training(path, *parts(1.5), epoch=7, rngs={}, extra=extra)
     model, optimizer = parts(0.0)
     weight = model.arrays["conv.weight"]
-    assert checkpoint.load_training(path, model, optimizer, {}) == (7, extra)
+    assert saving.load_training(path, model, optimizer, {}) == (7, extra)
     expected_model, expected_optimizer = parts(1.5)
     assert_same(model.arrays, expected_model.arrays)
     assert_same(optimizer.arrays, expected_optimizer.arrays)
@@ -117,14 +117,14 @@ def refused(path, model, optimizer, rngs, message, **options):
     """Assert that load_training raises ValueError with the file's name and that message, and changes nothing."""
     before = all_of(model, optimizer, rngs)
     with pytest.raises(ValueError, match=message) as caught:
-        checkpoint.load_training(path, model, optimizer, rngs, **options)
+        saving.load_training(path, model, optimizer, rngs, **options)
     assert str(path) in str(caught.value)
     assert all_of(model, optimizer, rngs) == before
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_nothing_changes_where_anything_does_not_fit(path, misfit):
-    checkpoint.save_training(path, *parts(1.0), 3, rng_of())
+    saving.save_training(path, *parts(1.0), 3, rng_of())
     model, optimizer, rngs, message = MISFITS[misfit](*parts(0.0), rng_of())
     refused(path, model, optimizer, rngs, message)
 
@@ -132,7 +132,7 @@ def test_nothing_changes_where_anything_does_not_fit(path, misfit):
 def test_nothing_changes_where_the_model_takes_its_arrays_and_the_optimizer_does_not(path):
     model, optimizer = parts(1.0)
     optimizer.arrays["model.m"][1] = -1
-    checkpoint.save_training(path, model, optimizer, 3, rng_of())
+    saving.save_training(path, model, optimizer, 3, rng_of())
     refused(path, *parts(0.0), rng_of(), "model.m is negative; nothing was changed")
 
 
@@ -140,7 +140,7 @@ def test_nothing_changes_where_the_caller_refuses_epoch_or_extra(path):
     def check(epoch, extra):
         raise ValueError(f"{path}: {epoch} {extra}")
 
-    checkpoint.save_training(path, *parts(1.0), 3, rng_of(), {"seed": 0})
+    saving.save_training(path, *parts(1.0), 3, rng_of(), {"seed": 0})
     refused(path, *parts(0.0), rng_of(), "3 {'seed': 0}", check=check)
 
 
@@ -170,8 +170,8 @@ def net_and(optimizer):
 
 @pytest.mark.parametrize("made", OPTIMIZERS)
 def test_the_state_of_another_optimizer_is_refused_though_its_arrays_fit(path, made):
-    checkpoint.save_training(path, *net_and(made), 3, {})
-    checkpoint.load_training(path, *net_and(made), {})
+    saving.save_training(path, *net_and(made), 3, {})
+    saving.load_training(path, *net_and(made), {})
     for another in OPTIMIZERS.keys() - {made}:
         refused(path, *net_and(another), {}, "optimizer")
 
@@ -179,16 +179,16 @@ def test_the_state_of_another_optimizer_is_refused_though_its_arrays_fit(path, m
 def test_the_learning_rate_that_a_schedule_has_set_goes_on(path):
     model, optimizer = net_and("Adam")
     optimizer.lr *= 0.5
-    checkpoint.save_training(path, model, optimizer, 3, {})
+    saving.save_training(path, model, optimizer, 3, {})
     model, fresh = net_and("Adam")
-    checkpoint.load_training(path, model, fresh, {})
+    saving.load_training(path, model, fresh, {})
     assert fresh.lr == 0.05
 
 
 def test_a_negative_count_of_steps_is_refused(path):
     model, optimizer = net_and("Adam")
     optimizer.state["steps"][1] = -1
-    checkpoint.save_training(path, model, optimizer, 3, {})
+    saving.save_training(path, model, optimizer, 3, {})
     refused(path, *net_and("Adam"), {}, "fewer than 0 steps")
 
 
@@ -200,10 +200,10 @@ def rewrite(path, change):
     rngs = {
         name: np.random.Generator(kind(1)) for name, kind in {"a": np.random.Philox, "b": np.random.MT19937}.items()
     }
-    checkpoint.save_training(path, *net_and("Adam"), 3, rngs, {"seed": 0})
-    arrays, metadata = checkpoint.load(path)
+    saving.save_training(path, *net_and("Adam"), 3, rngs, {"seed": 0})
+    arrays, metadata = saving.load(path)
     change(metadata["training_state"])
-    checkpoint.save(path, arrays, metadata)
+    saving.save(path, arrays, metadata)
     return rngs
 
 
@@ -238,13 +238,13 @@ def test_an_altered_training_state_is_refused_and_nothing_changes(path, alterati
 
 
 def test_arrays_that_belong_to_no_part_are_refused(path):
-    checkpoint.save_training(path, *net_and("Adam"), 3, {})
-    arrays, metadata = checkpoint.load(path)
-    checkpoint.save(path, {**arrays, "more": np.zeros(1)}, metadata)
+    saving.save_training(path, *net_and("Adam"), 3, {})
+    arrays, metadata = saving.load(path)
+    saving.save(path, {**arrays, "more": np.zeros(1)}, metadata)
     refused(path, *net_and("Adam"), {}, r"holds \['more'\]")
 
 
 def test_a_file_of_arrays_is_no_training_state(path):
-    checkpoint.save(path, {"model.x": np.ones(3)}, {"epoch": 3})
+    saving.save(path, {"model.x": np.ones(3)}, {"epoch": 3})
     with pytest.raises(ValueError, match="holds arrays but no training state"):
-        checkpoint.load_training(path, *parts(0.0), {})
+        saving.load_training(path, *parts(0.0), {})

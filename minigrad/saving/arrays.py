@@ -42,7 +42,7 @@ def save(path: FilePath, arrays: Mapping[str, Any], metadata: dict[str, Any] | N
     header = {METADATA: text, CHECKSUM: str(_crc32(packed, text))}
     content = _safetensors().numpy.save(packed, metadata=header)
     if _header_size(content) > MAX_HEADER:
-        raise ValueError(f"checkpoint.save: names and metadata take more than {MAX_HEADER} bytes; save less of them")
+        raise ValueError(f"saving.save: names and metadata take more than {MAX_HEADER} bytes; save less of them")
     _write_whole(path, content)
 
 
@@ -97,7 +97,7 @@ def _safetensors() -> Any:
     try:
         import safetensors.numpy
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("checkpoint needs safetensors: python -m pip install safetensors") from error
+        raise ModuleNotFoundError("saving needs safetensors: python -m pip install safetensors") from error
     return safetensors
 
 
@@ -110,9 +110,9 @@ def _packed(name: str, value: Any) -> np.ndarray:
     array = np.asarray(value)
     array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     if array.dtype.str not in DTYPES.values():
-        raise ValueError(f"checkpoint.save: {name!r} has dtype {array.dtype}; convert it to one of {list(DTYPES)}")
+        raise ValueError(f"saving.save: {name!r} has dtype {array.dtype}; convert it to one of {list(DTYPES)}")
     if not isinstance(name, str) or name == "__metadata__":
-        raise ValueError(f"checkpoint.save: {name!r} cannot name an array; use any other string")
+        raise ValueError(f"saving.save: {name!r} cannot name an array; use any other string")
     return array
 
 
@@ -136,9 +136,9 @@ def _json(metadata: dict[str, Any]) -> str:
         text = json.dumps(metadata)
     except (TypeError, ValueError, RecursionError) as error:
         what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"checkpoint.save: metadata is not JSON ({what}); use str, int, float, list, dict") from error
+        raise ValueError(f"saving.save: metadata is not JSON ({what}); use str, int, float, list, dict") from error
     if _depth(metadata) > MAX_DEPTH:
-        raise ValueError(f"checkpoint.save: metadata is nested {_depth(metadata)} deep; it may be {MAX_DEPTH} deep")
+        raise ValueError(f"saving.save: metadata is nested {_depth(metadata)} deep; it may be {MAX_DEPTH} deep")
     return text
 
 
@@ -196,7 +196,7 @@ def _write_whole(path: FilePath, content: bytes) -> None:
     target = os.path.realpath(path)  # a link stays a link
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"checkpoint.save: there is no folder {folder}; make it first")
+        raise FileNotFoundError(f"saving.save: there is no folder {folder}; make it first")
     partial = target + ".partial"
     try:
         with open(partial, "wb") as file:

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minigrad import checkpoint
+from minigrad import saving
 
-ROOT = Path(checkpoint.__file__).parents[2]
+ROOT = Path(saving.__file__).parents[2]
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8"]
 LAYOUTS = {
     "C": lambda x: x,
@@ -59,25 +59,25 @@ def test_every_dtype_shape_and_layout_comes_back_bit_for_bit(shared_path, data):
     layout = data.draw(st.sampled_from(sorted(LAYOUTS)))
     x = LAYOUTS[layout](data.draw(hnp.arrays(dtype, shape)))
     before = x.tobytes()
-    checkpoint.save(shared_path, {"x": x})
-    assert_same(checkpoint.load(shared_path)[0], {"x": x})
+    saving.save(shared_path, {"x": x})
+    assert_same(saving.load(shared_path)[0], {"x": x})
     assert x.tobytes() == before
 
 
 def test_numpy_scalars_come_back_as_arrays_without_axes(path):
-    checkpoint.save(path, {"x": np.float32(1.5), "n": np.int64(3), "yes": np.True_})
-    assert_same(checkpoint.load(path)[0], {"x": np.array(1.5, "f4"), "n": np.array(3), "yes": np.array(True)})
+    saving.save(path, {"x": np.float32(1.5), "n": np.int64(3), "yes": np.True_})
+    assert_same(saving.load(path)[0], {"x": np.array(1.5, "f4"), "n": np.array(3), "yes": np.array(True)})
 
 
 def test_nothing_at_all_comes_back_as_nothing(path):
-    checkpoint.save(path, {})
-    assert checkpoint.load(path) == ({}, {})
+    saving.save(path, {})
+    assert saving.load(path) == ({}, {})
 
 
 def test_metadata_comes_back_as_json_keeps_it(path):
     metadata = {"name": 'a "quoted" ü\n', "big": 2**200, "list": [1, 2.5, None, True], "nested": {"x": {}}}
-    checkpoint.save(path, {"x": np.zeros(2)}, metadata)
-    assert checkpoint.load(path)[1] == metadata
+    saving.save(path, {"x": np.zeros(2)}, metadata)
+    assert saving.load(path)[1] == metadata
 
 
 @pytest.mark.parametrize(
@@ -85,20 +85,20 @@ def test_metadata_comes_back_as_json_keeps_it(path):
 )
 def test_what_safetensors_cannot_hold_is_refused_by_name(path, x):
     with pytest.raises(ValueError, match="'layer.weight' has dtype .* convert"):
-        checkpoint.save(path, {"layer.weight": x})
+        saving.save(path, {"layer.weight": x})
     assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["__metadata__", 3])
 def test_names_that_safetensors_cannot_hold_are_refused(path, name):
     with pytest.raises(ValueError, match="cannot name an array"):
-        checkpoint.save(path, {name: np.zeros(2)})
+        saving.save(path, {name: np.zeros(2)})
 
 
 @pytest.mark.parametrize("value, message", [(np.float32(1), "float32 is not JSON"), ([10**5000], "digits")])
 def test_metadata_that_is_not_json_is_refused(path, value, message):
     with pytest.raises(ValueError, match=f"metadata is not JSON .*{message}"):
-        checkpoint.save(path, {}, {"loss": value})
+        saving.save(path, {}, {"loss": value})
 
 
 def nested(depth):
@@ -109,29 +109,29 @@ def nested(depth):
 
 
 def test_metadata_may_be_100_deep(path):
-    checkpoint.save(path, {}, {"x": nested(99)})
-    assert checkpoint.load(path)[1] == {"x": nested(99)}
+    saving.save(path, {}, {"x": nested(99)})
+    assert saving.load(path)[1] == {"x": nested(99)}
     for depth in (100, 100_000):
         with pytest.raises(ValueError, match="metadata is (nested|not JSON)"):
-            checkpoint.save(path, {}, {"x": nested(depth)})
+            saving.save(path, {}, {"x": nested(depth)})
 
 
 def test_names_and_metadata_may_take_8_mib(path):
-    checkpoint.save(path, {}, {"x": "y" * (8_000_000)})
-    assert len(checkpoint.load(path)[1]["x"]) > 7e6
+    saving.save(path, {}, {"x": "y" * (8_000_000)})
+    assert len(saving.load(path)[1]["x"]) > 7e6
     before = path.read_bytes()
     with pytest.raises(ValueError, match="take more than 8388608 bytes"):
-        checkpoint.save(path, {}, {"x": "y" * (8 << 20)})
+        saving.save(path, {}, {"x": "y" * (8 << 20)})
     assert path.read_bytes() == before
     write_raw(path, '{"__metadata__": {"x": "' + "y" * (8 << 20) + '"}}', b"")
     with pytest.raises(ValueError, match="arrays.safetensors is no whole safetensors file .*more than 8388608"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 def test_arrays_come_in_the_order_of_their_names(path):
     names = [f"layer{i}" for i in range(20)]
-    checkpoint.save(path, {name: np.zeros(1) for name in reversed(names)})
-    assert list(checkpoint.load(path)[0]) == sorted(names)
+    saving.save(path, {name: np.zeros(1) for name in reversed(names)})
+    assert list(saving.load(path)[0]) == sorted(names)
 
 
 def test_files_of_other_writers_load_without_metadata(path):
@@ -139,7 +139,7 @@ def test_files_of_other_writers_load_without_metadata(path):
 
     arrays = {"w": np.arange(6, dtype="f4").reshape(2, 3)}
     save_file(arrays, path, metadata={"format": "np"})
-    loaded, metadata = checkpoint.load(path)
+    loaded, metadata = saving.load(path)
     assert_same(loaded, arrays)
     assert metadata == {}
 
@@ -147,7 +147,7 @@ def test_files_of_other_writers_load_without_metadata(path):
 def test_bfloat16_becomes_float32_with_the_same_values(path):
     bits = np.array([0x3F80, 0xC049, 0x7F80, 0x8000, 0x0001], "<u2")  # 1, -3.140625, inf, -0, the smallest subnormal
     write_raw(path, '{"x":{"dtype":"BF16","shape":[5],"data_offsets":[0,10]}}', bits.tobytes())
-    x = checkpoint.load(path)[0]["x"]
+    x = saving.load(path)[0]["x"]
     assert x.dtype == np.float32
     assert x.tolist() == [1.0, -3.140625, np.inf, 0.0, 2.0**-133]
     assert np.signbit(x[3])
@@ -156,7 +156,7 @@ def test_bfloat16_becomes_float32_with_the_same_values(path):
 def test_types_that_numpy_lacks_are_refused_by_name(path):
     write_raw(path, '{"x":{"dtype":"F8_E4M3","shape":[5],"data_offsets":[0,5]}}', b"12345")
     with pytest.raises(ValueError, match="'x' has type F8_E4M3"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 def write_raw(path, header, content):
@@ -167,7 +167,7 @@ def test_safetensors_missing_says_how_to_install_it(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(ModuleNotFoundError, match="pip install safetensors"):
-        checkpoint.save(path, {})
+        saving.save(path, {})
 
 
 # ---- files that are wrong
@@ -175,7 +175,7 @@ def test_safetensors_missing_says_how_to_install_it(path, monkeypatch):
 
 def small_file(path):
     arrays = {"w": np.arange(6, dtype="f4").reshape(2, 3), "n": np.array(7), "none": np.zeros((0, 3), "f2")}
-    checkpoint.save(path, arrays, {"epoch": 3})
+    saving.save(path, arrays, {"epoch": 3})
     return arrays, path.read_bytes()
 
 
@@ -184,7 +184,7 @@ def test_a_file_cut_at_any_byte_is_refused(path):
     for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"arrays.safetensors is no whole safetensors file .* download it again"):
-            checkpoint.load(path)
+            saving.load(path)
 
 
 def test_a_file_with_any_bit_flipped_is_refused_or_loads_the_same_arrays(path):
@@ -193,7 +193,7 @@ def test_a_file_with_any_bit_flipped_is_refused_or_loads_the_same_arrays(path):
     for bit in range(8 * len(content)):
         path.write_bytes(flipped(content, bit))
         try:
-            assert_same(checkpoint.load(path)[0], arrays)
+            assert_same(saving.load(path)[0], arrays)
         except ValueError as error:
             assert "arrays.safetensors" in str(error)
             refused += 1
@@ -204,7 +204,7 @@ def sealed(text, arrays=None, **header):
     """Return a file of ours with that text for metadata, under a checksum that fits."""
     from safetensors.numpy import save
 
-    from minigrad.checkpoint.arrays import _crc32
+    from minigrad.saving.arrays import _crc32
 
     arrays = arrays or {}
     return save(arrays, {"minigrad": text, "minigrad_crc32": str(_crc32(arrays, text)), **header})
@@ -214,11 +214,11 @@ def sealed(text, arrays=None, **header):
 def test_a_checksum_whose_name_is_damaged_still_counts(path, old, new):
     content = sealed("{}", {"w": np.ones(3)})
     path.write_bytes(content)
-    assert checkpoint.load(path)[0]["w"].tolist() == [1, 1, 1]
+    assert saving.load(path)[0]["w"].tolist() == [1, 1, 1]
     assert content.count(old) == 1
     path.write_bytes(content.replace(old, new).replace(np.float64(1).tobytes(), np.float64(2).tobytes()))
     with pytest.raises(ValueError, match="arrays.safetensors has changed since it was saved"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 @pytest.mark.parametrize("header", [{"format": "np"}, {"a": "0", "b": "1"}, {str(i): "minigrad" for i in range(9)}])
@@ -226,7 +226,7 @@ def test_metadata_of_others_are_no_reason_to_refuse_a_file(path, header):
     from safetensors.numpy import save
 
     path.write_bytes(save({"w": np.ones(3)}, header))
-    assert checkpoint.load(path)[1] == {}
+    assert saving.load(path)[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,10 @@ def test_a_file_that_says_it_is_ours_must_have_both_entries(path, header):
 
     path.write_bytes(save({"w": np.ones(3)}, header))
     with pytest.raises(ValueError, match="its checksum differs"):
-        checkpoint.load(path)
+        saving.load(path)
     path.write_bytes(sealed("{}", format="np"))
     with pytest.raises(ValueError, match="its checksum differs"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -252,14 +252,14 @@ DEEP = "[" * 100_000 + "]" * 100_000
 def test_metadata_that_are_no_dict_of_some_depth_are_refused_under_a_checksum_that_fits(path, text):
     path.write_bytes(sealed(text))
     with pytest.raises(ValueError, match="arrays.safetensors has metadata that are n"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 @pytest.mark.parametrize("shape, content", [([0, 2**62, 2**62], b""), ([1] * 100, b"1")])
 def test_shapes_that_numpy_cannot_hold_are_refused_by_name(path, shape, content):
     write_raw(path, f'{{"w":{{"dtype":"U8","shape":{shape},"data_offsets":[0,{len(content)}]}}}}', content)
     with pytest.raises(ValueError, match="arrays.safetensors: 'w' has a shape that NumPy cannot hold"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 def flipped(content, bit):
@@ -272,16 +272,16 @@ def flipped(content, bit):
 def test_foreign_and_empty_files_are_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="no whole safetensors file"):
-        checkpoint.load(path)
+        saving.load(path)
 
 
 def test_a_missing_file_and_a_folder_say_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere does not exist .* check the path"):
-        checkpoint.load(tmp_path / "nowhere")
+        saving.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is a folder"):
-        checkpoint.load(tmp_path)
+        saving.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="no folder .* make it first"):
-        checkpoint.save(tmp_path / "nowhere" / "x.safetensors", {})
+        saving.save(tmp_path / "nowhere" / "x.safetensors", {})
 
 
 # ---- accidents while saving
@@ -290,40 +290,40 @@ def test_a_missing_file_and_a_folder_say_so(tmp_path):
 def test_a_link_stays_a_link_to_the_new_file(path, tmp_path):
     link = tmp_path / "latest"
     link.symlink_to(path)
-    checkpoint.save(link, {"x": np.ones(3)})
+    saving.save(link, {"x": np.ones(3)})
     assert link.is_symlink()
-    assert_same(checkpoint.load(path)[0], {"x": np.ones(3)})
+    assert_same(saving.load(path)[0], {"x": np.ones(3)})
 
 
 KILLED = """
 import os, signal, sys
 import numpy as np
-from minigrad import checkpoint
+from minigrad import saving
 setattr(os, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-checkpoint.save(sys.argv[1], {"x": np.full(1000, 2.0)})
+saving.save(sys.argv[1], {"x": np.full(1000, 2.0)})
 """
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_process_killed_while_saving_leaves_the_old_file_and_the_next_save_cleans_up(path, call):
-    checkpoint.save(path, {"x": np.ones(1000)})
+    saving.save(path, {"x": np.ones(1000)})
     old = path.read_bytes()
     process = subprocess.run([sys.executable, "-c", KILLED, path, call], cwd=ROOT, timeout=60, check=False)
     assert process.returncode == -signal.SIGKILL
     assert path.read_bytes() == old
     assert len(os.listdir(path.parent)) == 2  # the file and what the dead process left
-    assert_same(checkpoint.load(path)[0], {"x": np.ones(1000)})
-    checkpoint.save(path, {"x": np.zeros(3)})
+    assert_same(saving.load(path)[0], {"x": np.ones(1000)})
+    saving.save(path, {"x": np.zeros(3)})
     assert os.listdir(path.parent) == [path.name]
-    assert_same(checkpoint.load(path)[0], {"x": np.zeros(3)})
+    assert_same(saving.load(path)[0], {"x": np.zeros(3)})
 
 
 SAVES_FOR_EVER = """
 import itertools, sys
 import numpy as np
-from minigrad import checkpoint
+from minigrad import saving
 for n in itertools.count():
-    checkpoint.save(sys.argv[1], {"x": np.full(200_000, n)}, {"n": n})
+    saving.save(sys.argv[1], {"x": np.full(200_000, n)}, {"n": n})
 """
 
 
@@ -338,32 +338,32 @@ def test_a_process_killed_at_any_moment_leaves_a_whole_file(path, seed):
     finally:
         process.kill()
         process.wait()
-    arrays, metadata = checkpoint.load(path)
+    arrays, metadata = saving.load(path)
     assert_same(arrays, {"x": np.full(200_000, metadata["n"])})
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_an_error_while_saving_leaves_the_old_file_and_no_other(path, call, monkeypatch):
-    checkpoint.save(path, {"x": np.ones(3)})
+    saving.save(path, {"x": np.ones(3)})
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
         patch.setattr(os, call, full)
-        checkpoint.save(path, {"x": np.zeros(3)})
+        saving.save(path, {"x": np.zeros(3)})
     assert os.listdir(path.parent) == [path.name]
-    assert_same(checkpoint.load(path)[0], {"x": np.ones(3)})
+    assert_same(saving.load(path)[0], {"x": np.ones(3)})
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device that is always full")
 def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(path):
-    checkpoint.save(path, {"x": np.ones(3)})
+    saving.save(path, {"x": np.ones(3)})
     os.symlink("/dev/full", f"{path}.partial")
     with pytest.raises(OSError, match="No space left"):
-        checkpoint.save(path, {"x": np.zeros(100_000)})
+        saving.save(path, {"x": np.zeros(100_000)})
     assert os.listdir(path.parent) == [path.name]
-    assert_same(checkpoint.load(path)[0], {"x": np.ones(3)})
+    assert_same(saving.load(path)[0], {"x": np.ones(3)})
 
 
 def test_a_file_system_that_cannot_sync_a_folder_is_no_error(path, monkeypatch):
@@ -371,6 +371,6 @@ def test_a_file_system_that_cannot_sync_a_folder_is_no_error(path, monkeypatch):
         raise OSError(errno.EINVAL, "folders cannot be synced")
 
     monkeypatch.setattr(os, "open", refuse)
-    checkpoint.save(path, {"x": np.ones(3)})
+    saving.save(path, {"x": np.ones(3)})
     monkeypatch.undo()
-    assert_same(checkpoint.load(path)[0], {"x": np.ones(3)})
+    assert_same(saving.load(path)[0], {"x": np.ones(3)})

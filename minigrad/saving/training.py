@@ -85,7 +85,7 @@ def load_training(
 def _training_state(path: FilePath, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata that save_training wrote, every entry of the type that it has there."""
     if "training_state" not in metadata:
-        raise ValueError(f"{path} holds arrays but no training state; write one with checkpoint.save_training")
+        raise ValueError(f"{path} holds arrays but no training state; write one with saving.save_training")
     training = metadata["training_state"]
     if not isinstance(training, dict) or training.keys() != KEYS:
         raise ValueError(f"{path} has a training state that is no dict of {sorted(KEYS)}; start the run anew")
