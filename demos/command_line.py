@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import shlex
@@ -76,7 +77,7 @@ def _run(argv: list[str]) -> int:
     except MemoryError as error:
         return _fail(who, f"out of memory: {error or 'no more is to be had'}; ask for less, or free some")
     except OSError as error:
-        return _fail(who, f"{error.strerror}: {error.filename}" if error.filename and error.strerror else str(error))
+        return _fail(who, _reason(error))
     except (ValueError, RuntimeError) as error:  # what the user can mend: a wrong option, file, device
         return _fail(who, str(error))
     return 0
@@ -92,6 +93,12 @@ def _list() -> int:
 def _fail(who: str, message: str) -> int:
     print(f"{who}: {message}", file=sys.stderr)
     return 1
+
+
+def _reason(error: OSError) -> str:
+    """Say what the system refused, and for which file."""
+    where = error.filename or ("standard output" if error.errno == errno.ENOSPC else None)  # files are always named
+    return f"{error.strerror}: {where}" if error.strerror and where else str(error)
 
 
 def _discard(*streams: TextIO) -> None:

@@ -29,8 +29,9 @@ def run(*arguments, **options):
 
 
 def in_shell(line):
-    """Run a line of a shell in which $DEMO stands for python -m demos."""
+    """Run a line of a shell in which $DEMO stands for python -m demos, whose output is buffered as it is by default."""
     environment = {**os.environ, "DEMO": shlex.join(DEMO)}
+    environment.pop("PYTHONUNBUFFERED", None)
     return subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
@@ -173,10 +174,13 @@ def test_a_reader_that_leaves_ends_the_run_in_silence(arguments, tmp_path):
 
 
 @always_full
-def test_output_that_cannot_be_written_is_told():
-    done = in_shell("$DEMO > /dev/full")
-    assert done.returncode == 1
-    assert done.stderr.strip() == "demos: standard output: No space left on device"
+def test_output_that_cannot_be_written_is_told(tmp_path):
+    listed = in_shell("$DEMO > /dev/full")
+    assert listed.returncode == 1
+    assert listed.stderr.strip() == "demos: standard output: No space left on device"
+    demo = in_shell(f"PYTHONUNBUFFERED=1 $DEMO convolution --quick --out {shlex.quote(str(tmp_path))} > /dev/full")
+    assert demo.returncode == 1
+    assert demo.stderr.strip() == "demos convolution: No space left on device: standard output"
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
@@ -211,11 +215,11 @@ def test_a_stopped_run_says_how_to_go_on_in_words_that_a_shell_takes(number, tmp
 
 def test_a_demo_without_states_says_how_to_start_again(tmp_path, monkeypatch, capsys):
     def interrupt(args):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("demos.convolution.main", interrupt)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert main(["convolution", "--out", str(tmp_path)]) == 143
+    assert main(["convolution", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().out == f"\nstopped; start again with: python -m demos convolution --out {tmp_path}\n"
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
