@@ -27,6 +27,8 @@ import numpy as np
 
 from .backend import Array, is_array
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def own(data: Any, beside: Any = None) -> Array:
     """Return a copy of data as an array of real numbers, in the machine's byte order.
@@ -60,7 +62,8 @@ def floating(xs: Iterable[Any]) -> Any:
 def _widen_sums(arrays: list) -> Any:
     """Make int64 of booleans, and float32 of float16, in place. Return the dtype to round the result to, or None."""
     for a in arrays:
-        if a.__class__ not in _PYTHON and a.dtype.char in "?e":
+        dtype = getattr(a, "dtype", FLOAT32)
+        if dtype is not FLOAT32 and dtype is not FLOAT64 and dtype.char in "?e":
             break
     else:
         return None  # as nearly always
@@ -73,7 +76,8 @@ def _widen_sums(arrays: list) -> Any:
 def _widen_real(arrays: list) -> Any:
     """Make real numbers of whole ones, and float32 of float16, in place. Return the dtype to round to, or None."""
     for a in arrays:
-        if a.__class__ not in _PYTHON and a.dtype not in _USUAL:
+        dtype = getattr(a, "dtype", FLOAT32)
+        if dtype is not FLOAT32 and dtype is not FLOAT64:
             break
     else:
         return None  # as nearly always
@@ -101,7 +105,6 @@ def rounded(out: Array, arrays: list, narrow: Any) -> Array:
     return out.astype(np.float32) if out.dtype.char == "d" and floating(arrays) != np.float64 else out
 
 
-_USUAL = (np.dtype(np.float32), np.dtype(np.float64))
 _PYTHON = {float, int, bool, type(None)}
 WIDEN: dict[str, Callable[[list], Any] | None] = {"numpy": None, "sums": _widen_sums, "real": _widen_real}
 

@@ -39,7 +39,7 @@ import numpy as np
 from .anomaly import check_finite
 from .backend import check_same_device, is_array
 from .changes import kept
-from .dtypes import WIDEN, floating, own, rounded
+from .dtypes import FLOAT32, WIDEN, floating, own, rounded
 from .modes import mode
 from .signature import Signature
 from .tensor import Tensor
@@ -99,7 +99,7 @@ class Op:
         # compute, in the dtype that dtypes.py lays down
         narrow = self.widen(arrays) if self.widen else None
         out = Tensor.wrap(self.forward(*arrays, **params))
-        if narrow or fraction:
+        if narrow or (fraction and out.data.dtype is not FLOAT32):
             out.data = rounded(out.data, arrays, narrow)
         if mode.anomaly:
             check_finite(self.name, out, inputs)
