@@ -1,7 +1,7 @@
 """Checkerboards: how transposed convolutions cover pixels unevenly, and three decoders that show it or do not.
 
-Each decoder learns to draw digits, padded to 32 x 32, from their 32 whitened PCA coordinates. It is judged at random
-initialisation, after one epoch and at the end. Odena, Dumoulin & Olah, Distill 2016.
+Each decoder learns to draw digits, padded to 32 x 32, from their 32 whitened PCA coordinates. It is judged with random
+weights, after one epoch and at the end. Odena, Dumoulin & Olah, Distill 2016.
 On real digits: python -m demos checkerboard --data mnist
 """
 
@@ -17,7 +17,8 @@ from demos import figures
 from demos.data import load, to_32
 from demos.evaluation.linear import PCA
 from demos.results import Results
-from demos.training import apply, train
+from demos.run import Run
+from demos.training import apply
 from minigrad import Tensor, nn, optim
 from models.checkerboard import ENLARGE, Decoder, drawing_loss
 
@@ -37,44 +38,41 @@ def main(args) -> None:
     train_size, test_size = (512, 256) if args.quick else (4000, 1000)
     data = load(args.data, seed=args.seed, train=train_size, test=test_size)
     x, y = to_32(data.train_images[:train_size]), to_32(data.test_images[:test_size])
-    epochs = args.epochs if args.epochs is not None else 2 if args.quick else EPOCHS
-    results = Results("checkerboard", data=data.name, seed=args.seed, epochs=epochs, images=len(x))
-    draw_overlaps(args.out / "overlaps.png")
-    judge_constant(results)
-    rows = {"real": y[:SHOWN]} | judge_random(phase_variance(y), results, args.seed)
+    run = Run("checkerboard", args, epochs=EPOCHS, images=len(x))
+    # untrained decoders
+    draw_overlaps(run.out / "overlaps.png")
+    judge_constant(run.results)
+    rows = {"real": y[:SHOWN]} | judge_random(phase_variance(y), run.results, run.seed)
+    # trained ones
     pca = PCA(x, CODE)
     scale = pca.encode(x).std(axis=0)
     codes, test_codes = ((pca.encode(images) / scale).astype(np.float32) for images in (x, y))
-    for stage in sorted({min(1, epochs), epochs}):
+    for stage in sorted({min(1, run.epochs), run.epochs}):
         outputs = {}
         for name in ENLARGE:
-            model = fit(name, codes, x, stage, args)
-            outputs[name] = apply(model, test_codes, device=args.device)
+            outputs[name] = run.apply(fit(name, codes, x, stage, run), test_codes)
             rows[f"{name}, epoch {stage}"] = outputs[name][:SHOWN]
-        judge_trained(outputs, y, np.mean((pca.reconstruct(y) - y) ** 2), stage, results)
-        draw_spectra({"real": y} | outputs, stage, args.out)
-    figures.image_rows(rows, args.out / "outputs.png", size=1.3)
-    results.save(args.out)
+        judge_trained(outputs, y, np.mean((pca.reconstruct(y) - y) ** 2), stage, run.results)
+        draw_spectra({"real": y} | outputs, stage, run.out)
+    figures.image_rows(rows, run.out / "outputs.png", size=1.3)
+    run.save()
 
 
-def fit(name: str, codes: np.ndarray, x: np.ndarray, epochs: int, args) -> Decoder:
-    """Train a decoder from codes to images x; equal seeds make a short run the beginning of a long one."""
-    rng = np.random.default_rng(args.seed)
-    model = Decoder(CODE, name, rng=rng).to(args.device)
-    train(
+def fit(name: str, codes: np.ndarray, x: np.ndarray, epochs: int, run: Run) -> Decoder:
+    """Train a decoder from codes to images x; with the same seed a short training is the beginning of a long one."""
+    rng = run.rng()
+    model = Decoder(CODE, name, rng=rng).to(run.device)
+    run.fit(
         model,
         lambda code, image: drawing_loss(model, code, image),
         (codes, x),
         optim.Adam(model.parameters(), LEARNING_RATE),
-        epochs=epochs,
-        rng=rng,
+        rng,
+        state=f"training-{list(ENLARGE).index(name)}-{epochs}",
+        label=name,
         batch_size=BATCH,
         decay=False,
-        path=args.out / f"training-{list(ENLARGE).index(name)}-{epochs}.safetensors",
-        resume=args.resume,
-        settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},
-        label=name,
-        device=args.device,
+        epochs=epochs,
     )
     return model
 
@@ -83,7 +81,7 @@ def fit(name: str, codes: np.ndarray, x: np.ndarray, epochs: int, args) -> Decod
 
 
 def overlaps(k: int, n: int = 5) -> np.ndarray:
-    """Count the windows over each pixel of a transposed convolution at stride 2 of n x n numbers."""
+    """Count the windows that cover each pixel when n x n numbers pass a transposed convolution of stride 2."""
     ones = Tensor(np.ones((1, 1, n, n))), Tensor(np.ones((1, 1, k, k)))
     return mg.conv_transpose2d(*ones, stride=2).numpy()[0, 0].astype(int)
 
@@ -96,7 +94,7 @@ def phase_means(x: np.ndarray) -> np.ndarray:
 
 
 def phase_variance(x: np.ndarray) -> float:
-    """Return the share of the variance within images that is between phases: 0 smooth, 1 all checkerboard."""
+    """Return the share of the variance within images that lies between phases: 0 smooth, 1 pure checkerboard."""
     return phase_means(x).var(axis=1).mean() / _inside(x).var(axis=(1, 2)).mean()
 
 
@@ -107,28 +105,32 @@ def _inside(x: np.ndarray) -> np.ndarray:
 
 def power(x: np.ndarray) -> np.ndarray:
     """Average the power of images at each pair of frequencies, 0 in the middle: (N, 1, H, W) -> (H, W)."""
-    return np.fft.fftshift(np.square(np.abs(np.fft.fft2(x[:, 0].astype(np.float64)))).mean(axis=0))
+    waves = np.fft.fft2(x[:, 0].astype(np.float64))
+    return np.fft.fftshift(np.square(np.abs(waves)).mean(axis=0))
 
 
 def spectrum(x: np.ndarray) -> np.ndarray:
-    """Return the power at 1, 2, .. n/2 waves an image; the last alternate from pixel to pixel: (N, 1, n, n) -> n/2."""
+    """Return the power at 1, 2, .. n/2 waves per image, the last of period 2: (N, 1, n, n) -> (n/2,)."""
     both = power(x)
     profile = np.fft.ifftshift(both.sum(axis=0) + both.sum(axis=1))  # vertical and horizontal waves
     return profile[1 : len(profile) // 2 + 1]
 
 
 def judge_constant(results: Results) -> None:
-    """Measure each way to enlarge with all weights and all inputs 1: the variance of the phase means."""
+    """Measure the variance of the phase means for each way to enlarge, where all weights and all inputs are 1."""
     print("variance of the phase means, all weights 1 and all inputs 1")
     for name, enlarge in ENLARGE.items():
         layer = enlarge(1, 1, np.random.default_rng(0))
         nn.init.initialise(layer, lambda shape, rng: np.ones(shape), None)
-        answer = layer(Tensor(np.ones((1, 1, 16, 16), np.float32))).numpy()
-        results.add(f"constant kernel, {name}", phase_means(answer).var())
+        output = layer(Tensor(np.ones((1, 1, 16, 16), np.float32))).numpy()
+        results.add(f"constant kernel, {name}", phase_means(output).var())
 
 
 def judge_random(real: float, results: Results, seed: int) -> dict[str, np.ndarray]:
-    """Measure decoders with random weights and codes; return images of one of each kind, stretched to [0, 1]."""
+    """Measure decoders with random weights on random codes; return images of one of each kind, scaled to [0, 1].
+
+    real: the phase variance of real images, which stands beside.
+    """
     print(f"the same as a share of all variance, random weights, median of {INITIALISATIONS}")
     rows, shares = {}, {}
     for name in ENLARGE:
@@ -148,7 +150,7 @@ def judge_random(real: float, results: Results, seed: int) -> dict[str, np.ndarr
 
 
 def judge_trained(outputs: dict[str, np.ndarray], y: np.ndarray, pca: float, epoch: int, results: Results) -> None:
-    """Measure how much of the finest waves, period 2, there is: against real images, and against the next finest."""
+    """Compare the power at the finest waves, period 2, with that of real images and with that at the next finest."""
     real = spectrum(y)
     print(f"epoch {epoch}: power at period 2 / real images'; rise: power at period 2 / at the next frequency")
     for name, output in outputs.items():
@@ -161,11 +163,12 @@ def judge_trained(outputs: dict[str, np.ndarray], y: np.ndarray, pca: float, epo
 
 
 def draw_overlaps(path: Path) -> None:
-    """Draw the windows of transposed convolutions at stride 2 along an axis, and how many cover each pixel."""
+    """Draw the windows of transposed convolutions of stride 2 along an axis, and how many cover each pixel."""
     board, left = figures.Board(), 0
     for k in (3, 5, 4):
         counts = overlaps(k)
-        n, profile = len(counts), counts[:1]  # over the first row lies one window vertically
+        n = len(counts)
+        profile = counts[:1]  # the first row: one window covers it vertically
         inner = sorted(set(profile[0, k - 1 : n - k + 1].tolist()))
         board.text(left + n / 2, -1.2, f"kernel {k}, stride 2: {' or '.join(map(str, inner))} windows", 13)
         for window in range(5):

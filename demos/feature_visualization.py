@@ -1,8 +1,8 @@
-"""Feature visualisation: the images that neurons, channels, layers, classes of a network answer to most, and least.
+"""Feature visualisation: the images that activate neurons, channels, layers or classes of a network most, and least.
 
-Draws channels of SqueezeNet from shallow to deep, and beside some of them the photo crops that they answer to most and
-least; and units and classes of a classifier of digits, trained here. Which channels are drawn is left to chance. Where
-SqueezeNet's weights are not at hand (--features squeezenet downloads them, 5 MB) the classifier is all that is drawn.
+Draws channels of SqueezeNet from shallow to deep, some of them beside the photo crops that activate them most and
+least, and units and classes of a classifier of digits, trained here. The channels are chosen at random. Without
+SqueezeNet's weights (--features squeezenet downloads them, 5 MB) only the classifier is looked into.
 On real digits: python -m demos feature_visualization --data mnist
 """
 
@@ -22,8 +22,7 @@ from demos.data import load
 from demos.data.augment import bend
 from demos.data.photos import NAMES, photo
 from demos.data.weights import find_weights, load_features
-from demos.results import Results
-from demos.training import apply, train
+from demos.run import Run
 from minigrad import Tensor, optim
 from models.digit_net import DigitNet
 from models.visualize import FourierImage, Objective, ascend, measure
@@ -33,11 +32,11 @@ EPOCHS = 6
 BATCH = 128
 LEARNING_RATE = 2e-3
 BEND = {"affine": 0.2, "shift": 0.15, "elastic": 0.15}
-NOISE = 0.8  # at most, of the classifier's images: what it learns from clean ones is too fine to be seen
+NOISE = 0.8  # at most, on the classifier's images: from clean ones it learns features too fine to be seen
 STEPS = {"photos": 96, "digits": 200}
 SIDE = 128  # pixels of the images drawn for a network of photos
 CROPS = 600  # photo crops that they are compared with
-LADDER = {  # layers from shallow to deep, by the kind of what is drawn of them
+LADDER = {  # layers from shallow to deep, and the kind of objective that is drawn for each
     "squeezenet": dict.fromkeys(
         ["3.expand", "4.expand", "6.expand", "7.expand", "9.expand", "10.expand", "12.expand"], "channel"
     ),
@@ -46,7 +45,7 @@ LADDER = {  # layers from shallow to deep, by the kind of what is drawn of them
 }
 JUDGED = {"squeezenet": "9.expand", "vgg19": "conv3_4", "digits": "conv3"}  # the layer whose channels are judged
 DRAWN, SHOWN = 20, 8  # channels judged, and channels of a layer in the pictures
-UNIT, CLASS = 2, 5  # the hidden unit and the class among the six kinds
+UNIT, CLASS = 2, 5  # the hidden unit and the class that show their kinds
 
 
 def add_options(parser) -> None:
@@ -69,21 +68,22 @@ class Subject(NamedTuple):
 def main(args) -> None:
     name = args.features or ("squeezenet" if find_weights("squeezenet") else "digits")
     layer = args.layer or JUDGED[name]
-    results = Results("feature_visualization", data=args.data, seed=args.seed, features=name, layer=layer)
+    run = Run("feature_visualization", args, epochs=EPOCHS, quick_epochs=1)
+    run.results.note(features=name, layer=layer)
     subject = None
     if name != "digits":
-        features = load_features(name).to(args.device)
-        subject = Subject(features, photo_crops(CROPS, SIDE, args.seed), steps_of("photos", args))
-        width(subject, layer, args.device)  # a layer that is none is told before the training
-    digits = train_digits(args, results)
+        features = load_features(name).to(run.device)
+        subject = Subject(features, photo_crops(CROPS, SIDE, run.seed), steps_of("photos", args))
+        width(subject, layer, run)  # refuses an unknown layer before the training
+    digits = train_digits(run)
     subject = subject or digits
     print(f"looking into {name}, {subject.steps} steps")
-    rng = np.random.default_rng(args.seed)
-    judge_channels(subject, layer, results, rng, args)
-    draw_kinds(subject, layer, digits, results, rng, args)
-    draw_ladder(subject, LADDER[name], rng, args)
-    draw_classes(digits, args)
-    results.save(args.out)
+    rng = run.rng()
+    judge_channels(subject, layer, rng, run)
+    draw_kinds(subject, layer, digits, rng, run)
+    draw_ladder(subject, LADDER[name], rng, run)
+    draw_classes(digits, run)
+    run.save()
 
 
 def steps_of(kind: str, args) -> int:
@@ -91,10 +91,10 @@ def steps_of(kind: str, args) -> int:
     return args.steps or (4 if args.quick else STEPS[kind])
 
 
-def draw(subject: Subject, objective: Objective, signs: Sequence[int], label: str, args) -> np.ndarray:
+def draw(subject: Subject, objective: Objective, signs: Sequence[int], label: str, run: Run) -> np.ndarray:
     """Draw an image for each sign, 1 or -1, that raises or lowers the objective -> (N, C, H, W) in [0, 1]."""
-    rng = np.random.default_rng(args.seed)
-    image = FourierImage(len(signs), subject.examples.shape[1:], rng=rng).to(args.device)
+    rng = run.rng()
+    image = FourierImage(len(signs), subject.examples.shape[1:], rng=rng).to(run.device)
     steps = ascend(image, objective, signs, steps=subject.steps, rng=rng)
     for _ in tqdm(steps, desc=label, total=subject.steps, unit="step", mininterval=0.5, leave=False):
         pass
@@ -102,27 +102,30 @@ def draw(subject: Subject, objective: Objective, signs: Sequence[int], label: st
         return image().to("cpu").numpy()
 
 
-def answers(subject: Subject, x: np.ndarray, layer: str, device: str) -> Tensor:
-    """Compute a layer's activations for images x, as they are -> (N, ..)."""
-    return Tensor.wrap(apply(lambda batch: subject.network.activations(batch, [layer])[layer], x, 50, device))
+def activations(subject: Subject, x: np.ndarray, layer: str, run: Run) -> Tensor:
+    """Compute a layer's activations for images x, not transformed -> (N, ..)."""
+    return Tensor.wrap(run.apply(lambda batch: subject.network.activations(batch, [layer])[layer], x, 50))
 
 
-def width(subject: Subject, layer: str, device: str) -> int:
+def width(subject: Subject, layer: str, run: Run) -> int:
     """Count the channels or units of a layer."""
-    return answers(subject, subject.examples[:1], layer, device).shape[1]
+    return activations(subject, subject.examples[:1], layer, run).shape[1]
 
 
 # ---- what is measured ------------------------------------------------------------------------------------------------
 
 
-def judge_channels(subject: Subject, layer: str, results: Results, rng: np.random.Generator, args) -> None:
-    """Measure, over channels drawn by lot, how often what was drawn beats the best example, and undercuts the worst."""
-    given = answers(subject, subject.examples, layer, args.device)
-    channels = rng.permutation(given.shape[1])[: 4 if args.quick else DRAWN]
+def judge_channels(subject: Subject, layer: str, rng: np.random.Generator, run: Run) -> None:
+    """Measure, for channels chosen at random, how often a drawn image beats the best example or undercuts the worst."""
+    results = run.results
+    # an image that excites each channel, then an image that inhibits it
+    given = activations(subject, subject.examples, layer, run)
+    channels = rng.permutation(given.shape[1])[: run.choose(quick=4, whole=DRAWN)]
     n = len(channels)
     both = np.concatenate([channels, channels])
-    drawn = draw(subject, Objective(subject.network, layer, "channel", both), [1] * n + [-1] * n, layer, args)
-    high, low = measure(answers(subject, drawn, layer, args.device), "channel", both).numpy().reshape(2, n)
+    drawn = draw(subject, Objective(subject.network, layer, "channel", both), [1] * n + [-1] * n, layer, run)
+    high, low = measure(activations(subject, drawn, layer, run), "channel", both).numpy().reshape(2, n)
+    # beside them, all examples
     examples = np.stack([measure(given, "channel", int(c)).numpy() for c in channels])  # (channels, examples)
     best, worst = examples.max(axis=1), examples.min(axis=1)
     results.add("channels excited beyond the best example", np.mean(high > best), examples=examples.shape[1])
@@ -137,43 +140,43 @@ def judge_channels(subject: Subject, layer: str, results: Results, rng: np.rando
         "example of the worst answer": subject.examples[examples.argmin(axis=1)][:SHOWN],
         "drawn to inhibit": drawn[n:][:SHOWN],
     }
-    figures.image_rows(rows, args.out / "channels.png", size=1.3)
+    figures.image_rows(rows, run.out / "channels.png", size=1.3)
 
 
-def draw_kinds(subject: Subject, layer: str, digits: Subject, results: Results, rng: np.random.Generator, args) -> None:
+def draw_kinds(subject: Subject, layer: str, digits: Subject, rng: np.random.Generator, run: Run) -> None:
     """Draw one of each kind of objective, excited and inhibited, and measure it beside the examples."""
-    c = int(rng.integers(width(subject, layer, args.device)))
+    c = int(rng.integers(width(subject, layer, run)))
     asked = [(subject, layer, kind, c) for kind in ("neuron", "channel", "layer")]
     asked += [(digits, "hidden", "hidden unit", UNIT)]
     asked += [(digits, "scores", kind, CLASS) for kind in ("class logit", "class probability")]
     titles, images = [], []
     for who, where, kind, index in asked:
-        pair = draw(who, Objective(who.network, where, kind, index), [1, -1], kind, args)
-        excited, inhibited = measure(answers(who, pair, where, args.device), kind, index).numpy()
-        given = measure(answers(who, who.examples, where, args.device), kind, index).numpy()
+        pair = draw(who, Objective(who.network, where, kind, index), [1, -1], kind, run)
+        excited, inhibited = measure(activations(who, pair, where, run), kind, index).numpy()
+        given = measure(activations(who, who.examples, where, run), kind, index).numpy()
         titles.append(kind if kind == "layer" else f"{kind} {index}")
         bounds = {"best_example": given.max(), "inhibited": inhibited, "worst_example": given.min()}
-        results.add(f"{titles[-1]} of {where}", excited, **bounds)
+        run.results.add(f"{titles[-1]} of {where}", excited, **bounds)
         images.append(pair)
-    figures.image_table(images, titles, ["excited", "inhibited"], args.out / "kinds.png")
+    figures.image_table(images, titles, ["excited", "inhibited"], run.out / "kinds.png")
 
 
-def draw_ladder(subject: Subject, ladder: dict[str, str], rng: np.random.Generator, args) -> None:
-    """Draw what a few parts of every layer answer to, from shallow to deep: layer -> kind."""
+def draw_ladder(subject: Subject, ladder: dict[str, str], rng: np.random.Generator, run: Run) -> None:
+    """Draw the images that activate a few parts of every layer, from shallow to deep. ladder: layer -> kind."""
     rows = {}
-    for layer, kind in list(ladder.items())[: 2 if args.quick else None]:
-        parts = rng.permutation(width(subject, layer, args.device))[:SHOWN]
-        rows[layer] = draw(subject, Objective(subject.network, layer, kind, parts), [1] * len(parts), layer, args)
-    figures.image_rows(rows, args.out / "ladder.png", size=1.3)
+    for layer, kind in list(ladder.items())[: run.choose(quick=2, whole=None)]:
+        parts = rng.permutation(width(subject, layer, run))[:SHOWN]
+        rows[layer] = draw(subject, Objective(subject.network, layer, kind, parts), [1] * len(parts), layer, run)
+    figures.image_rows(rows, run.out / "ladder.png", size=1.3)
 
 
-def draw_classes(digits: Subject, args) -> None:
-    """Draw all classes of the classifier: logits and probabilities, excited and inhibited; and ten hidden units."""
+def draw_classes(digits: Subject, run: Run) -> None:
+    """Draw all classes of the classifier, logits and probabilities, and ten hidden units, excited and inhibited."""
     rows, ten = {}, np.arange(10)
     for kind, layer in (("class logit", "scores"), ("class probability", "scores"), ("hidden unit", "hidden")):
         for sign, what in ((1, "excited"), (-1, "inhibited")):
-            rows[f"{kind}, {what}"] = draw(digits, Objective(digits.network, layer, kind, ten), [sign] * 10, kind, args)
-    figures.image_rows(rows, args.out / "classes.png", size=1.0)
+            rows[f"{kind}, {what}"] = draw(digits, Objective(digits.network, layer, kind, ten), [sign] * 10, kind, run)
+    figures.image_rows(rows, run.out / "classes.png", size=1.0)
 
 
 # ---- photos and digits -----------------------------------------------------------------------------------------------
@@ -198,35 +201,31 @@ def photo_crops(n: int, side: int, seed: int) -> np.ndarray:
     return crops
 
 
-def train_digits(args, results: Results) -> Subject:
+def train_digits(run: Run) -> Subject:
     """Train the classifier on bent and noisy digits; return it with the test digits."""
-    count = 512 if args.quick else 8000
-    data = load(args.data, seed=args.seed, train=count, test=max(256, count // 4))
+    count = run.choose(quick=512, whole=8000)
+    data = load(run.args.data, seed=run.seed, train=count, test=max(256, count // 4))
     x, labels = data.train_images[:count], data.train_labels[:count]
-    epochs = args.epochs if args.epochs is not None else 1 if args.quick else EPOCHS
-    rng = np.random.default_rng(args.seed)
-    model = DigitNet(rng=rng).to(args.device)
+    rng = run.rng()
+    model = DigitNet(rng=rng).to(run.device)
 
     def loss(batch: Tensor, classes: Tensor) -> Tensor:
-        noise = NOISE * rng.random((len(batch), 1, 1, 1), np.float32) * rng.standard_normal(batch.shape, np.float32)
-        return mg.cross_entropy(model(bend(batch, rng, **BEND) + Tensor(noise).to(args.device)), classes)
+        strength = NOISE * rng.random((len(batch), 1, 1, 1), np.float32)
+        noise = strength * rng.standard_normal(batch.shape, np.float32)
+        return mg.cross_entropy(model(bend(batch, rng, **BEND) + run.tensor(noise)), classes)
 
-    train(
+    run.fit(
         model,
         loss,
         (x, labels),
         optim.Adam(model.parameters(), LEARNING_RATE),
-        epochs=epochs,
-        rng=rng,
-        batch_size=BATCH,
-        path=args.out / "training-digits.safetensors",
-        resume=args.resume,
-        settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},
+        rng,
+        state="training-digits",
         label="classifier",
-        device=args.device,
+        batch_size=BATCH,
     )
     for p in model.parameters():
         p.requires_grad = False
-    right = apply(model, data.test_images, device=args.device).argmax(axis=1) == data.test_labels
-    results.add("classifier, test accuracy", right.mean(), guessing=0.1)
-    return Subject(model, data.test_images, steps_of("digits", args))
+    right = run.apply(model, data.test_images).argmax(axis=1) == data.test_labels
+    run.results.add("classifier, test accuracy", right.mean(), guessing=0.1)
+    return Subject(model, data.test_images, steps_of("digits", run.args))

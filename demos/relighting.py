@@ -1,8 +1,8 @@
-"""Intrinsic deforming autoencoder: a face taken apart into shading, albedo and shape, and lit like another face.
+"""Intrinsic deforming autoencoder: a face split into shading, albedo and shape, and lit like another face.
 
-Trains on procedural faces before one backdrop, from images alone. Of unseen people the true shading, albedo and light
-are known, which tells how good the parts are. Constant shading and Retinex, a blur of the logarithm, stand beside it.
-Real faces: --data FOLDER for coloured images of your own; what needs the truth is left out then.
+Trains on procedural faces before one backdrop, from images alone. For unseen people the true shading, albedo and light
+are known, so that each part can be judged; constant shading and Retinex, a blur of the logarithm, are baselines.
+Real faces: --data FOLDER for colour images of your own; measures that need the truth are then left out.
 """
 
 from __future__ import annotations
@@ -14,31 +14,35 @@ from sklearn.linear_model import RidgeCV
 
 from demos import figures
 from demos.data import faces, load
-from demos.deforming_faces import LEARNING_RATE, SIZE, WIDTH, fit, see, studio
+from demos.data.studio import SIZE, studio
 from demos.evaluation.images import mse
 from demos.evaluation.intrinsic import retinex, scale_invariant_mse
 from demos.evaluation.linear import PCA, PENALTIES
+from demos.evaluation.walks import walk
 from demos.evaluation.warp import grid_lines, look
 from demos.results import Results
-from demos.training import batches
-from minigrad import Tensor, no_grad, optim
+from demos.run import Run
+from minigrad import optim
 from models.deforming import IntrinsicCodes, Shaded, intrinsic_loss
 from models.deforming_faces import FaceIntrinsicAutoencoder
 
 DATASETS = ["faces", "FOLDER"]
 EPOCHS = 14
-STILL_EPOCHS = 3  # before them, in which the warp hardly moves: or it would move dark hair where a shadow is
+STILL_EPOCHS = 3  # before these the warp hardly moves: else it would move dark hair to where a shadow is
 TRAIN, TEST = 3000, 500
+WIDTH = 16
+BATCH = 16
+LEARNING_RATE = 2e-3
 CODES = 4, 6, 64  # numbers of shading, albedo and warp
 LOSS = {"distance": "absolute", "smooth": 0.15, "drift": 0.1, "shading": 0.8}
 STILL = LOSS | {"smooth": 4.0}
-BLURS = (2, 4, 8, 16)  # of Retinex, in pixels; the best on the test images counts
+BLURS = (2, 4, 8, 16)  # of Retinex, in pixels; the best one on the test images counts
 DARKEST = 0.05  # shading that images are divided by, at least
 SHOWN = 9  # images in a row, and steps of a walk
-SIDE = 0.6  # azimuth of the light from which on a face counts as lit from a side
-PAIRS = 100  # of faces lit from the left and from the right, at most, between which the light walks
+SIDE = 0.6  # a face counts as lit from a side if the light's azimuth is beyond this
+PAIRS = 100  # at most, of faces lit from the left and from the right, between which the light walks
 ROWS = 3  # walks that are drawn
-JUDGE_CODE = 64  # numbers of the PCA of images off which the direction of light is read
+JUDGE_CODE = 64  # numbers of the PCA from which the direction of light is predicted
 
 
 class Task(NamedTuple):
@@ -52,60 +56,70 @@ class Task(NamedTuple):
 
 def main(args) -> None:
     task = choose(args)
-    epochs = args.epochs if args.epochs is not None else 1 if args.quick else EPOCHS
-    settings = {"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(task.x)}
-    results = Results("relighting", **settings)
+    run = Run("relighting", args, epochs=EPOCHS, quick_epochs=1, images=len(task.x))
     print(f"{args.data}: {len(task.x)} train, {len(task.y)} test images")
-    rng = np.random.default_rng(args.seed)
-    model = FaceIntrinsicAutoencoder(SIZE, task.x.shape[1], WIDTH, *CODES, rng=rng).to(args.device)
-    history = []
-    for name, count, weights in (("still", STILL_EPOCHS, STILL), ("moving", epochs, LOSS)):
-        phase = settings | {"epochs": min(count, epochs)}
-        muon = optim.Muon(model.parameters(), LEARNING_RATE)
-        history += fit(name, model, lambda x, w=weights: intrinsic_loss(model, x, **w), task.x, muon, phase, args)
-    figures.curves({"a still warp, then a moving one": history}, args.out / "loss.png", "epoch", "training loss")
-    made, codes = see(model, task.y, args.device)
+    model = fit(task.x, run)
+    made, codes = run.see(model, task.y)
     linear = PCA(task.x, sum(CODES)).reconstruct(task.y)
-    results.add("test MSE", mse(made.output, task.y), **{f"PCA_{sum(CODES)}": mse(linear, task.y)})
-    draw_parts(made, task, args)
-    swapped = decode(model, codes._replace(shading=np.roll(codes.shading, 1, axis=0)), args)
-    rows = {"input": task.y, "lit like": np.roll(task.y, 1, axis=0)}
-    rows |= {"relit": swapped.output, "relit photograph": relight(task.y, made, swapped)}
+    run.results.add("test MSE", mse(made.output, task.y), **{f"PCA_{sum(CODES)}": mse(linear, task.y)})
+    draw_parts(made, task, run)
+    # every face under the light of the one before it
+    swapped = run.decode(model, codes._replace(shading=np.roll(codes.shading, 1, axis=0)))
+    rows = {
+        "input": task.y,
+        "lit like": np.roll(task.y, 1, axis=0),
+        "relit": swapped.output,
+        "relit photograph": relight(task.y, made, swapped),
+    }
     if task.y_truth is not None:
-        judge_parts(made, task.y_truth, results)
-        rows["true"] = judge_swaps(rows["relit"], rows["relit photograph"], task.y_truth, results)
-        judge_walks(model, codes, task, results, args)
-    figures.image_rows({label: images[:SHOWN] for label, images in rows.items()}, args.out / "relit.png", 0.87)
-    draw_walks(model, made, codes, task.y, args)
-    results.save(args.out)
+        judge_parts(made, task.y_truth, run.results)
+        rows["true"] = judge_swaps(rows["relit"], rows["relit photograph"], task.y_truth, run.results)
+        judge_walks(model, codes, task, run)
+    figures.image_rows({label: images[:SHOWN] for label, images in rows.items()}, run.out / "relit.png", 0.87)
+    draw_walks(model, made, codes, task.y, run)
+    run.save()
+
+
+def fit(x: np.ndarray, run: Run) -> FaceIntrinsicAutoencoder:
+    """Train the network on images x (N, C, 64, 64), first with a still warp and then with a moving one."""
+    model = FaceIntrinsicAutoencoder(SIZE, x.shape[1], WIDTH, *CODES, rng=run.rng()).to(run.device)
+    history = []
+    for name, epochs, weights in (("still", STILL_EPOCHS, STILL), ("moving", run.epochs, LOSS)):
+        history += run.fit(
+            model,
+            lambda x, weights=weights: intrinsic_loss(model, x, **weights),
+            (x,),
+            optim.Muon(model.parameters(), LEARNING_RATE),
+            run.rng(),
+            state=f"training-{name}",
+            label=name,
+            batch_size=BATCH,
+            epochs=min(epochs, run.epochs),
+        )
+    figures.curves({"a still warp, then a moving one": history}, run.out / "loss.png", "epoch", "training loss")
+    return model
 
 
 def choose(args) -> Task:
-    """Draw or read the images; a quick run takes few. ValueError for images without colour."""
+    """Draw or read the images; a quick run takes few. ValueError for grey images."""
     n, m = (128, 64) if args.quick else (TRAIN, TEST)
     if args.data == "faces":
-        drawn = [studio(*part, args.seed) for part in ((n, "train"), (m, "test"))]
-        return Task(drawn[0].images, drawn[1].images, *drawn)
+        x, y = studio(n, "train", args.seed), studio(m, "test", args.seed)
+        return Task(x.images, y.images, x, y)
     data = load(args.data, seed=args.seed, train=n, test=m)
     if data.train_images.shape[1:] != (3, SIZE, SIZE):
         raise ValueError(f"--data is {args.data!r}; it must be 'faces' or a folder of images")
     return Task(data.train_images, data.test_images)
 
 
-def decode(model: FaceIntrinsicAutoencoder, codes: IntrinsicCodes, args) -> Shaded:
-    """Decode codes, arrays of (N, k) -> arrays."""
-    parts = []
-    with no_grad():
-        for index in batches(len(codes.warp), 250):
-            made = model.decode(IntrinsicCodes(*(Tensor.wrap(part[index]).to(args.device) for part in codes)))
-            parts.append([t.to("cpu").numpy() for t in made])
-    return Shaded(*(np.concatenate(part) for part in zip(*parts)))
+# ---- measures --------------------------------------------------------------------------------------------------------
 
 
 def judge_parts(made: Shaded, truth: faces.Faces, results: Results) -> None:
     """Measure shading and albedo of the test images, looked up by the warp, within the mask."""
     shading, albedo = look(made.shading, made.warp), look(made.albedo, made.warp)
-    y, blurred = truth.images, [retinex(truth.images, sigma) for sigma in BLURS]
+    y = truth.images
+    blurred = [retinex(y, sigma) for sigma in BLURS]
 
     def error(estimate: np.ndarray, part: np.ndarray) -> float:
         return float(scale_invariant_mse(estimate, part, truth.mask).mean())
@@ -124,13 +138,13 @@ def judge_parts(made: Shaded, truth: faces.Faces, results: Results) -> None:
 
 
 def relight(x: np.ndarray, made: Shaded, lit: Shaded) -> np.ndarray:
-    """Photographs x with the shading of `lit` in place of that of `made`, x S'(W) / S(W): all details stay."""
+    """Give photographs x the shading of `lit` in place of that of `made`, x S'(W) / S(W): all details stay."""
     before, after = (look(shading, made.warp) for shading in (made.shading, lit.shading))
     return (x * after / np.maximum(before, DARKEST)).clip(0, 1)
 
 
 def judge_swaps(swapped: np.ndarray, photographs: np.ndarray, truth: faces.Faces, results: Results) -> np.ndarray:
-    """Measure faces under the light of the image before them -> how they truly look, (M, 3, 64, 64)."""
+    """Measure faces under the light of the image before them -> what they would truly look like, (M, 3, 64, 64)."""
     light = {name: np.roll(getattr(truth.scene, name), 1) for name in ("azimuth", "elevation", "ambient")}
     relit = faces.render(truth.scene._replace(**light), SIZE).images
     for name, images in (("MSE of relit faces", swapped), ("MSE of relit photographs", photographs)):
@@ -138,28 +152,27 @@ def judge_swaps(swapped: np.ndarray, photographs: np.ndarray, truth: faces.Faces
     return relit
 
 
-def judge_walks(model: FaceIntrinsicAutoencoder, codes: IntrinsicCodes, task: Task, results: Results, args) -> None:
-    """Measure whether the light, as a ridge regression on true images reads it off pixels, moves steadily."""
+def judge_walks(model: FaceIntrinsicAutoencoder, codes: IntrinsicCodes, task: Task, run: Run) -> None:
+    """Measure whether the light moves steadily, as a ridge regression that was fitted to true images predicts it."""
     pca = PCA(task.x, JUDGE_CODE)
     judge = RidgeCV(PENALTIES).fit(pca.encode(task.x), task.x_truth.scene.azimuth)
     azimuth = task.y_truth.scene.azimuth
-    results.add("R^2 of azimuth, read off true images", judge.score(pca.encode(task.y), azimuth))
+    run.results.add("R^2 of azimuth, read off true images", judge.score(pca.encode(task.y), azimuth))
     left, right = np.flatnonzero(azimuth < -SIDE), np.flatnonzero(azimuth > SIDE)
     pairs = list(zip(left, right))[:PAIRS]
-    read = [judge.predict(pca.encode(decode(model, walk(codes, a, b), args).output)) for a, b in pairs]
-    steps = np.diff(read, axis=1)  # (pairs, steps)
-    results.add("share of walks on which the light never turns back", (steps > 0).all(axis=1).mean(), chance=2.0**-8)
+    # the azimuth along each walk, and its changes from step to step
+    walks = [run.decode(model, walk(codes, a, b, {"shading"}, SHOWN)).output for a, b in pairs]
+    steps = np.diff([judge.predict(pca.encode(images)) for images in walks], axis=1)  # (pairs, steps)
+    steady = (steps > 0).all(axis=1).mean()
+    run.results.add("share of walks on which the light never turns back", steady, chance=2.0**-8)
     truly = np.mean([azimuth[b] - azimuth[a] for a, b in pairs])
-    results.add("azimuth covered by a walk", np.sum(steps, axis=1).mean(), true=truly)
+    run.results.add("azimuth covered by a walk", np.sum(steps, axis=1).mean(), true=truly)
 
 
-def walk(codes: IntrinsicCodes, a: int, b: int) -> IntrinsicCodes:
-    """Codes of face a while its light becomes that of face b, in SHOWN steps."""
-    light = np.linspace(codes.shading[a], codes.shading[b], SHOWN, dtype=np.float32)
-    return IntrinsicCodes(light, *(np.repeat(part[a : a + 1], SHOWN, axis=0) for part in codes[1:]))
+# ---- pictures --------------------------------------------------------------------------------------------------------
 
 
-def draw_parts(made: Shaded, task: Task, args) -> None:
+def draw_parts(made: Shaded, task: Task, run: Run) -> None:
     """Draw shading, albedo, texture, warp and output, and the first two beside the truth where it is known."""
     shading, albedo = look(made.shading, made.warp), look(made.albedo, made.warp)
     rows = {
@@ -174,18 +187,18 @@ def draw_parts(made: Shaded, task: Task, args) -> None:
         mask = task.y_truth.mask
         rows |= {"shading": shading * mask, "true shading": task.y_truth.shading * mask}
         rows |= {"albedo": albedo * mask, "true albedo": task.y_truth.albedo * mask}
-    figures.image_rows({label: images[:SHOWN] for label, images in rows.items()}, args.out / "parts.png", 0.87)
+    figures.image_rows({label: images[:SHOWN] for label, images in rows.items()}, run.out / "parts.png", 0.87)
 
 
-def draw_walks(model: FaceIntrinsicAutoencoder, made: Shaded, codes: IntrinsicCodes, y: np.ndarray, args) -> None:
-    """Draw faces lit from the right, and photographs of them, whose light becomes that of a target, last in a row."""
+def draw_walks(model: FaceIntrinsicAutoencoder, made: Shaded, codes: IntrinsicCodes, y: np.ndarray, run: Run) -> None:
+    """Draw faces lit from the right, and photographs of them, while their light becomes that of the last in the row."""
     left, right = np.split(made.shading, 2, axis=3)
     order = np.argsort((left - right).mean(axis=(1, 2, 3)))
     rows = {}
     for i in range(ROWS):
         a, b = order[i], order[-1 - i]
-        lit = decode(model, walk(codes, a, b), args)
+        lit = run.decode(model, walk(codes, a, b, {"shading"}, SHOWN))
         still = Shaded(*(np.repeat(part[[a]], SHOWN, axis=0) for part in made))
         rows[f"{i + 1}: relit"] = np.concatenate([y[[a]], lit.output, y[[b]]])
         rows[f"{i + 1}: photograph"] = np.concatenate([y[[a]], relight(y[[a]], still, lit), y[[b]]])
-    figures.image_rows(rows, args.out / "lighting.png", 0.87)
+    figures.image_rows(rows, run.out / "lighting.png", 0.87)

@@ -16,6 +16,10 @@ class Results:
     def __init__(self, demo: str, **settings: Any):
         self.record: dict[str, Any] = {"demo": demo, "settings": settings, "metrics": {}}
 
+    def note(self, **settings: Any) -> None:
+        """Keep settings that training does not depend on: metrics.json alone shows them."""
+        self.record["settings"] |= settings
+
     def add(self, name: str, value: float, **baselines: float) -> None:
         """Print a number and its baselines, measured in the same run, and keep them."""
         figures = {k: float(v) for k, v in ({"value": value} | baselines).items()}

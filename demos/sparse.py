@@ -1,8 +1,9 @@
 """Overcomplete autoencoders: 1,024 units for 784 pixels, and what keeps them from merely copying.
 
-The same network without a penalty and under L1, L2, noise on the input and dropout of the code: what it does to digits,
-how many of its units are at work, and whether it copies pure noise, in which there is nothing to learn. Then signals
-mixed of few known notes and chirps, in which the penalties search for what was mixed. Olshausen & Field 1996.
+Trains the same network without a penalty and under L1, L2, noise on the input and dropout of the code. Measures how
+well it reconstructs digits, how many of its units are active, and whether it copies pure noise, in which there is
+nothing to learn. Then it looks for known notes and chirps in signals that are mixtures of a few of them.
+Olshausen & Field 1996.
 On real digits: python -m demos sparse --data mnist
 """
 
@@ -16,8 +17,7 @@ from demos import figures
 from demos.data import load
 from demos.data.atoms import signals
 from demos.evaluation.linear import PCA
-from demos.results import Results
-from demos.training import apply, train
+from demos.run import Run
 from minigrad import Tensor, optim
 from models.denoising import denoising_loss, gaussian
 from models.sparse import SparseAutoencoder, sparse_loss
@@ -32,113 +32,111 @@ REGULARISERS = {
     "L1": {"penalty": "L1", "weight": 1.0},
     "L2": {"penalty": "L2", "weight": 4.0},
     "noise": {"noise": partial(gaussian, sigma=0.5)},
-    "dropout": {"dropout": 0.8},  # L2 of weight .8 / (1 - .8) = 4 by another way
+    "dropout": {"dropout": 0.8},  # equals L2 with weight .8 / (1 - .8) = 4
 }
 NOISE_IMAGES = 4000
 
 SIGNAL_HIDDEN = 192  # twice as many as there are atoms
 SIGNAL_LEARNING_RATE = 5e-3
 SIGNAL_REGULARISERS = {"L1": {"penalty": "L1", "weight": 0.5}, "L2": {"penalty": "L2", "weight": 0.5}, "none": {}}
-FOUND = 0.9  # an atom is found by a unit whose column has a larger |cos| to it
+FOUND = 0.9  # an atom counts as found if the |cos| between it and some column is larger
 
-SILENT = 1e-3  # a unit is silent where |h| is below this part of the largest |h|
-SHOWN = 14
+SILENT = 1e-3  # a unit is silent where |h| is below this share of the largest |h|
+SHOWN = 14  # images in a row
 
 
 def main(args) -> None:
-    epochs = args.epochs if args.epochs is not None else 2 if args.quick else EPOCHS
-    sizes = {"train": 512, "test": 256} if args.quick else {"train": 8000, "test": 2000}
-    data = load(args.data, seed=args.seed, **sizes)
-    x, y = (images[:n] for images, n in zip((data.train_images, data.test_images), sizes.values()))
-    results = Results("sparse", data=data.name, seed=args.seed, epochs=epochs, images=len(x))
-    study_digits(x, y, epochs, results, args)
-    study_noise(min(len(x), NOISE_IMAGES), epochs, results, args)
-    study_signals(len(x), epochs, results, args)
-    results.save(args.out)
+    train, test = (512, 256) if args.quick else (8000, 2000)
+    data = load(args.data, seed=args.seed, train=train, test=test)
+    x, y = data.train_images[:train], data.test_images[:test]
+    run = Run("sparse", args, epochs=EPOCHS, images=len(x))
+    print(f"{args.data}: {len(x)} train, {len(y)} test images; {HIDDEN} units")
+    study_digits(x, y, run)
+    study_noise(min(len(x), NOISE_IMAGES), run)
+    study_signals(len(x), run)
+    run.save()
 
 
 def fit(
-    what: str, x: np.ndarray, options: dict, epochs: int, args, hidden: int = HIDDEN, lr: float = LEARNING_RATE
+    what: str, x: np.ndarray, options: dict, run: Run, hidden: int = HIDDEN, lr: float = LEARNING_RATE
 ) -> SparseAutoencoder:
-    """Train on x (N, ..) under one regulariser, options as in REGULARISERS; `what` names the run."""
-    rng = np.random.default_rng(args.seed)
+    """Train on x (N, ..) under one regulariser, options as in REGULARISERS; `what` names the training."""
+    rng = run.rng()
     options = dict(options)
     noise = options.pop("noise", None)
-    model = SparseAutoencoder(hidden, shape=x.shape[1:], rng=rng, **options).to(args.device)
+    model = SparseAutoencoder(hidden, shape=x.shape[1:], rng=rng, **options).to(run.device)
     model.load_state_dict(model.state_dict() | {"decoder.bias": x.mean(axis=0).reshape(-1)})
 
     def loss(batch: Tensor) -> Tensor:
-        model.project()  # what the last step has stretched
+        model.project()  # the last step has changed the lengths of the columns
         return denoising_loss(model, batch, noise, rng) if noise else sparse_loss(model, batch)
 
-    train(
+    run.fit(
         model,
         loss,
         (x,),
         optim.Adam(model.parameters(), lr),
-        epochs=epochs,
-        rng=rng,
-        batch_size=BATCH,
-        path=args.out / f"training-{what.replace(', ', '-')}.safetensors",
-        resume=args.resume,
-        settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},
+        rng,
+        state=f"training-{what.replace(', ', '-')}",
         label=what,
-        device=args.device,
+        batch_size=BATCH,
     )
     model.project()
     return model
 
 
-def study_digits(x: np.ndarray, y: np.ndarray, epochs: int, results: Results, args) -> None:
+def study_digits(x: np.ndarray, y: np.ndarray, run: Run) -> None:
     """Train on digits under each regulariser: errors, shares of silent units, filters, histograms of codes."""
-    print(f"{args.data}: {len(x)} train, {len(y)} test images; {HIDDEN} units")
     baselines = {
         "PCA_32": np.mean((PCA(x, 32).reconstruct(y) - y) ** 2),
         "mean_image": np.mean((x.mean(axis=0) - y) ** 2),
     }
     rows, filters, codes = {"input": y[:SHOWN]}, {}, {}
     for name, options in REGULARISERS.items():
-        model = fit(f"digits, {name}", x, options, epochs, args)
-        rows[name], h = apply(model, y, device=args.device), apply(model.encode, y, device=args.device)
+        model = fit(f"digits, {name}", x, options, run)
+        output, h = run.apply(model, y), run.apply(model.encode, y)
+        rows[name], codes[name] = output[:SHOWN], h / np.abs(h).max()
+        run.results.add(f"test MSE, {name}", np.mean((output - y) ** 2), **baselines)
+        # units that are silent for one image, and units that are silent for all
         size = np.abs(h) / np.abs(h).max()
-        results.add(f"test MSE, {name}", np.mean((rows[name] - y) ** 2), **baselines)
         never = np.mean(size.max(axis=0) < SILENT)
-        results.add(f"share of |h| silent, {name}", np.mean(size < SILENT), units_always_silent=never)
-        rows[name], codes[name] = rows[name][:SHOWN], h / np.abs(h).max()
+        run.results.add(f"share of |h| silent, {name}", np.mean(size < SILENT), units_always_silent=never)
+        # filters of the more active half of the units, from the most active one downwards
         busier = np.argsort(-np.abs(h).mean(axis=0))[: HIDDEN // 2]
         columns = model.decoder.weight.to("cpu").numpy().T[busier[:: len(busier) // (SHOWN - 1)]]
         filters[name] = figures.signed(columns.reshape(-1, *x.shape[1:]))
-    figures.image_rows(rows, args.out / "reconstructions.png")
-    figures.image_rows(filters, args.out / "filters.png")
-    figures.histograms(codes, args.out / "codes.png", "h / largest |h|")
+    figures.image_rows(rows, run.out / "reconstructions.png")
+    figures.image_rows(filters, run.out / "filters.png")
+    figures.histograms(codes, run.out / "codes.png", "h / largest |h|")
 
 
-def study_noise(n: int, epochs: int, results: Results, args) -> None:
-    """Train on images of independent uniform pixels. What reconstructs others of these has learned to copy.
+def study_noise(n: int, run: Run) -> None:
+    """Train on images of independent uniform pixels. A network that reconstructs new ones has learned to copy.
 
-    Training on digits would not do: the pixels that are black in all of them teach no one to copy.
+    Training on digits would not show it: pixels that are black in all of them never teach a network to copy.
     """
-    rng = np.random.default_rng([args.seed, n])
+    rng = run.rng(n)
     x, y = (rng.random((m, 1, 28, 28), np.float32) for m in (n, 1000))
     print(f"uniform noise: {n} train images")
     linear = np.mean((PCA(x, 32).reconstruct(y) - y) ** 2) / y.var()
     rows = {"input": y[: SHOWN // 2]}
     for name, options in REGULARISERS.items():
-        model = fit(f"noise, {name}", x, options, epochs, args)
-        output = apply(model, y, device=args.device)
-        results.add(f"noise: test MSE / variance, {name}", np.mean((output - y) ** 2) / y.var(), PCA_32=linear)
+        model = fit(f"noise, {name}", x, options, run)
+        output = run.apply(model, y)
+        run.results.add(f"noise: test MSE / variance, {name}", np.mean((output - y) ** 2) / y.var(), PCA_32=linear)
         rows[name] = output[: SHOWN // 2]
-    figures.image_rows(rows, args.out / "noise.png", size=1.2)
+    figures.image_rows(rows, run.out / "noise.png", size=1.2)
 
 
-def study_signals(n: int, epochs: int, results: Results, args) -> None:
+def study_signals(n: int, run: Run) -> None:
     """Train on mixtures of notes and chirps, and look for these among the columns of the decoder."""
-    train_part = signals(n, seed=args.seed)
-    x, atoms = train_part.signals, train_part.atoms
-    print(f"signals: {n} of {np.count_nonzero(train_part.coefficients[0])} out of {len(atoms)} atoms")
+    drawn = signals(n, seed=run.seed)
+    x, atoms = drawn.signals, drawn.atoms
+    print(f"signals: {n} of {np.count_nonzero(drawn.coefficients[0])} out of {len(atoms)} atoms")
+    # where an atom may be found: in the decoders, among PCA's components, among the signals themselves
     columns = {}
     for name, options in SIGNAL_REGULARISERS.items():
-        model = fit(f"signals, {name}", x, options, epochs, args, SIGNAL_HIDDEN, SIGNAL_LEARNING_RATE)
+        model = fit(f"signals, {name}", x, options, run, SIGNAL_HIDDEN, SIGNAL_LEARNING_RATE)
         columns[name] = model.decoder.weight.to("cpu").numpy()
     columns["PCA"] = PCA(x, x.shape[1]).components.T
     columns["examples"] = x[:SIGNAL_HIDDEN].T
@@ -146,15 +144,22 @@ def study_signals(n: int, epochs: int, results: Results, args) -> None:
     shares = {name: np.mean(cosines > FOUND) for name, (_, cosines) in found.items()}
     for name in SIGNAL_REGULARISERS:
         baselines = {"PCA": shares["PCA"], "examples": shares["examples"], "median_cos": np.median(found[name][1])}
-        results.add(f"signals: share of atoms found, {name}", shares[name], **baselines)
+        run.results.add(f"signals: share of atoms found, {name}", shares[name], **baselines)
+    # some atoms, and the columns that are nearest to them
     shown = slice(8)
-    rows = {"planted": list(atoms[shown])} | {name: list(found[name][0][shown]) for name in ("L1", "L2", "PCA")}
-    titles = {name: [f"cos {c:.2f}" for c in found[name][1][shown]] for name in rows if name != "planted"}
-    figures.waves(rows, titles | {"planted": ["note", "chirp"] * 4}, args.out / "atoms.png")
+    rows, titles = {"planted": list(atoms[shown])}, {"planted": ["note", "chirp"] * 4}
+    for name in ("L1", "L2", "PCA"):
+        columns_found, cosines = found[name]
+        rows[name] = list(columns_found[shown])
+        titles[name] = [f"cos {c:.2f}" for c in cosines[shown]]
+    figures.waves(rows, titles, run.out / "atoms.png")
 
 
 def nearest(atoms: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find for each atom (k, length) the column of (length, m) of largest |cos|: these, like it in sign, and |cos|."""
+    """Find for each atom (k, length) the column of (length, m) of largest |cos| -> these columns, and the |cos|.
+
+    A column is turned round where it points away from its atom.
+    """
     directions = columns / np.linalg.norm(columns, axis=0)
     cosines = atoms @ directions  # (k, m)
     best = np.abs(cosines).argmax(axis=1)

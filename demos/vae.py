@@ -1,7 +1,7 @@
-"""Variational autoencoder: digits drawn from nothing but noise, beside what a plain autoencoder makes of it.
+"""Variational autoencoder: digits drawn from noise alone, beside what a plain autoencoder makes of noise.
 
-Trains 784-500-120-k-120-500-784 for k = 2, 5 and 20 on pixels that are black or white by chance, holds the bound on
--log p(x) against mixtures of Bernoullis, lets a classifier judge the samples, and draws codes, manifold, samples and
+Trains 784-500-120-k-120-500-784 for k = 2, 5 and 20 on pixels that are black or white by chance. Compares the bound on
+-log p(x) with mixtures of Bernoullis, has a classifier judge the samples, and draws codes, the manifold, samples and
 interpolations. On real digits: python -m demos vae --data mnist
 """
 
@@ -26,27 +26,26 @@ from demos.evaluation.likelihood import (
     monte_carlo_kl,
     posterior,
 )
-from demos.results import Results
-from demos.training import apply, train
+from demos.run import Run
 from minigrad import Tensor, nn, optim
 from models.autoencoder import DenseAutoencoder, reconstruction_loss
-from models.vae import VAE, DenseVAE, negative_elbo, standardise
+from models.vae import VAE, DenseVAE, negative_elbo, rescale_codes
 
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 40
 CLASSIFIER_EPOCHS = 8
-CODES = (2, 5, 20)
+CODES = (2, 5, 20)  # lengths k of the codes
 BATCH = 128
 LEARNING_RATE = {"vae": 5e-3, "autoencoder": 1e-3}
 COMPONENTS = 50  # of the mixture of Bernoullis
 DRAWS = 100  # of the Monte Carlo divergence
-SAMPLES = 2000  # judged by the classifier
+SAMPLES = 2000  # that the classifier judges
 SIDE = 20  # of the manifold, in images
 STEPS = 12  # of an interpolation
 
 
 class Digits(NamedTuple):
-    """Images (N, 1, 28, 28) and labels (N,), to train on x and to judge by y."""
+    """Images (N, 1, 28, 28) and labels (N,): x to train on, y to test with."""
 
     x: np.ndarray
     x_labels: np.ndarray
@@ -55,34 +54,41 @@ class Digits(NamedTuple):
 
 
 def main(args) -> None:
-    digits = choose(args)
-    epochs = args.epochs if args.epochs is not None else 2 if args.quick else EPOCHS
-    results = Results("vae", data=args.data, seed=args.seed, epochs=epochs)
+    run = Run("vae", args, epochs=EPOCHS)
+    digits = choose(run)
     print(f"{args.data}: {len(digits.x)} train, {len(digits.y)} test images")
     vaes, plain, histories = {}, {}, {}
     for k in CODES:
-        vaes[k], histories[f"k = {k}"] = fit(DenseVAE, negative_elbo_of_bits, "vae", k, digits.x, epochs, args)
-        settle(vaes[k], digits.x, args)
+        vaes[k], histories[f"k = {k}"] = fit(DenseVAE, negative_elbo_of_bits, "vae", k, digits.x, run)
+        settle(vaes[k], digits.x, run)
     for k in CODES:
-        plain[k], _ = fit(DenseAutoencoder, cross_entropy, "autoencoder", k, digits.x, epochs, args)
-    figures.curves(histories, args.out / "loss.png", "epoch", "training loss, nats an image")
-    measure_bounds(vaes, digits, results, args)
-    measure_codes(vaes, digits.y, results, args)
-    samples = {k: sample(vaes[k], plain[k], digits.x, args) for k in CODES}
-    judge_samples(samples, digits, results, args)
-    draw(vaes, plain, samples[5], digits, args)
-    results.save(args.out)
+        plain[k], _ = fit(DenseAutoencoder, cross_entropy, "autoencoder", k, digits.x, run)
+    figures.curves(histories, run.out / "loss.png", "epoch", "training loss, nats an image")
+    measure_bounds(vaes, digits, run)
+    measure_codes(vaes, digits.y, run)
+    samples = {k: sample(vaes[k], plain[k], digits.x, run) for k in CODES}
+    judge_samples(samples, digits, run)
+    draw(vaes, plain, samples[5], digits, run)
+    run.save()
 
 
-def choose(args) -> Digits:
-    """Load the digits. Glyphs to judge by are new ones of known fonts: what is learned is how such images spread."""
-    n, m = (512, 256) if args.quick else (8000, 2000)
-    if args.data == "glyphs":
+def choose(run: Run) -> Digits:
+    """Load the digits.
+
+    Glyphs to test with are new drawings in the fonts of the training: the question is how such images are distributed.
+    """
+    n, m = run.choose(quick=(512, 256), whole=(8000, 2000))
+    if run.args.data == "glyphs":
         print(f"glyphs: {len(fonts('train'))} fonts to train and to test on")
-        drawn = glyphs(n + m, split="train", seed=args.seed)
+        drawn = glyphs(n + m, split="train", seed=run.seed)
         return Digits(drawn.images[:n], drawn.labels[:n], drawn.images[n:], drawn.labels[n:])
-    x, x_labels, y, y_labels = load(args.data, seed=args.seed)[1:]
-    return Digits(x[:n], x_labels[:n], y[:m], y_labels[:m]) if args.quick else Digits(x, x_labels, y, y_labels)
+    x, x_labels, y, y_labels = load(run.args.data, seed=run.seed)[1:]
+    if run.quick:
+        return Digits(x[:n], x_labels[:n], y[:m], y_labels[:m])
+    return Digits(x, x_labels, y, y_labels)
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
 
 
 def fit(
@@ -91,41 +97,27 @@ def fit(
     name: str,
     k: int,
     x: np.ndarray,
-    epochs: int,
-    args,
+    run: Run,
 ) -> tuple[nn.Module, list[float]]:
     """Train network(k) on images x; return it and its loss by epoch."""
-    rng = np.random.default_rng([args.seed, k])
-    model = network(k, image_shape=x.shape[1:], rng=rng).to(args.device)
-    lr = LEARNING_RATE[name]
-    history = train(
+    rng = run.rng(k)
+    model = network(k, image_shape=x.shape[1:], rng=rng).to(run.device)
+    history = run.fit(
         model,
         lambda batch: loss(model, batch, rng),
         (x,),
-        optim.Adam(model.parameters(), lr),
-        epochs=epochs,
-        rng=rng,
-        batch_size=BATCH,
-        path=args.out / f"training-{name}-k{k}.safetensors",
-        resume=args.resume,
-        settings={"data": args.data, "seed": args.seed, "epochs": epochs, "images": len(x)},
+        optim.Adam(model.parameters(), LEARNING_RATE[name]),
+        rng,
+        state=f"training-{name}-k{k}",
         label=f"{name}, k = {k}",
-        device=args.device,
+        batch_size=BATCH,
     )
     return model, history
 
 
 def negative_elbo_of_bits(model: VAE, x: Tensor, rng: np.random.Generator) -> Tensor:
-    """The VAE's loss on pixels binarised anew in every call, so that no two passes see the same bits."""
+    """The VAE's loss on pixels that are binarised anew in every call, so that no two passes see the same bits."""
     return negative_elbo(model, binarise(x, rng))
-
-
-def settle(model: DenseVAE, x: np.ndarray, args) -> None:
-    """Give the codes of all training images x together mean 0 and variance 1, where training was taking them."""
-    bits = binarise(Tensor.wrap(x), np.random.default_rng(args.seed)).numpy()
-    mean, log_variance = posterior(model, bits, args.device)
-    scale = np.sqrt(mean.var(axis=0) + np.exp(log_variance).mean(axis=0))
-    standardise(model, model.decoder[0], *(Tensor(a).to(args.device) for a in (mean.mean(axis=0), scale)))
 
 
 def cross_entropy(model: DenseAutoencoder, x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -133,96 +125,113 @@ def cross_entropy(model: DenseAutoencoder, x: Tensor, rng: np.random.Generator) 
     return reconstruction_loss(model, x, "bce")
 
 
-def measure_bounds(vaes: dict[int, VAE], digits: Digits, results: Results, args) -> None:
+def settle(model: DenseVAE, x: np.ndarray, run: Run) -> None:
+    """Give the codes of all training images x together mean 0 and variance 1, which training was approaching."""
+    bits = binarise(Tensor.wrap(x), run.rng()).numpy()
+    mean, log_variance = posterior(model, bits, run.device)
+    shift = mean.mean(axis=0)
+    scale = np.sqrt(mean.var(axis=0) + np.exp(log_variance).mean(axis=0))
+    rescale_codes(model, model.decoder[0], Tensor(shift).to(run.device), Tensor(scale).to(run.device))
+
+
+# ---- measures --------------------------------------------------------------------------------------------------------
+
+
+def measure_bounds(vaes: dict[int, VAE], digits: Digits, run: Run) -> None:
     """Measure the bound on the test images, beside mixtures of Bernoullis fitted to the training images."""
-    rng = np.random.default_rng(args.seed)
+    rng = run.rng()
     train_bits, test_bits = (binarise(Tensor.wrap(images), rng).numpy() for images in (digits.x, digits.y))
     baselines = {
         "independent_Bernoulli": bernoulli_mixture(train_bits, test_bits, 1, rng),
         f"mixture_of_{COMPONENTS}": bernoulli_mixture(train_bits, test_bits, COMPONENTS, rng),
     }
     for k, model in vaes.items():
-        surprise, divergence = bound(model, test_bits, device=args.device)
-        results.add(f"test -ELBO in nats, k = {k}", surprise + divergence, divergence=divergence, **baselines)
+        surprise, divergence = bound(model, test_bits, device=run.device)
+        run.results.add(f"test -ELBO in nats, k = {k}", surprise + divergence, divergence=divergence, **baselines)
 
 
-def measure_codes(vaes: dict[int, VAE], y: np.ndarray, results: Results, args) -> None:
-    """Hold the codes of all test images together against N(0, I), and the closed divergence against Monte Carlo."""
-    rng = np.random.default_rng(args.seed)
+def measure_codes(vaes: dict[int, VAE], y: np.ndarray, run: Run) -> None:
+    """Compare the codes of all test images with N(0, I), and the divergence in closed form with Monte Carlo."""
+    rng, results = run.rng(), run.results
     bits = binarise(Tensor.wrap(y), rng).numpy()
     for k, model in vaes.items():
-        mean, log_variance = posterior(model, bits, args.device)
+        mean, log_variance = posterior(model, bits, run.device)
+        # codes drawn for all images together
         codes = aggregate_posterior(mean, log_variance, rng)
         results.add(f"codes, k = {k}: active", codes.active)
         results.add(f"codes, k = {k}: largest |mean|", codes.mean)
         results.add(f"codes, k = {k}: least variance", codes.least_variance, largest=codes.largest_variance)
         results.add(f"codes, k = {k}: largest |corr|", codes.correlation)
+        # the divergence of each image's own codes
         closed = mg.gaussian_kl(Tensor(mean), Tensor(log_variance), reduction="sum").item() / len(y)
         sampled, error = monte_carlo_kl(mean, log_variance, DRAWS, rng)
         results.add(f"divergence in nats, k = {k}", closed, Monte_Carlo=sampled, standard_error=error)
 
 
-def sample(vae: VAE, plain: DenseAutoencoder, x: np.ndarray, args) -> dict[str, np.ndarray]:
-    """Decode noise: by the VAE, by the plain autoencoder, and by it noise of its codes' mean and covariance."""
-    rng = np.random.default_rng(args.seed)
-    codes = apply(plain.encode, x, device=args.device).astype(np.float64)
-    noise = rng.standard_normal((SAMPLES, codes.shape[1]), np.float32)
-    matched = rng.multivariate_normal(codes.mean(axis=0), np.cov(codes.T), SAMPLES).astype(np.float32)
+def sample(vae: VAE, plain: DenseAutoencoder, x: np.ndarray, run: Run) -> dict[str, np.ndarray]:
+    """Decode noise with the VAE and with the plain autoencoder.
+
+    The plain one decodes N(0, I), and noise that has the mean and the covariance of its own codes of x.
+    """
+    rng = run.rng()
+    codes = run.apply(plain.encode, x).astype(np.float64)
     k = codes.shape[1]
+    noise = rng.standard_normal((SAMPLES, k), np.float32)
+    matched = rng.multivariate_normal(codes.mean(axis=0), np.cov(codes.T), SAMPLES).astype(np.float32)
     return {
-        f"variational autoencoder, k = {k}": apply(vae.decode, noise, device=args.device),
-        f"autoencoder, k = {k}, N(0, I)": apply(plain.decode, noise, device=args.device),
-        f"autoencoder, k = {k}, matched Gaussian": apply(plain.decode, matched, device=args.device),
+        f"variational autoencoder, k = {k}": run.apply(vae.decode, noise),
+        f"autoencoder, k = {k}, N(0, I)": run.apply(plain.decode, noise),
+        f"autoencoder, k = {k}, matched Gaussian": run.apply(plain.decode, matched),
     }
 
 
-def judge_samples(samples: dict[int, dict[str, np.ndarray]], digits: Digits, results: Results, args) -> None:
-    """Let a classifier trained on the training images judge the samples, and for comparison the training images."""
-    epochs = 1 if args.quick else CLASSIFIER_EPOCHS
-    path = args.out / "training-classifier.safetensors"
-    options = {"epochs": epochs, "seed": args.seed, "path": path, "resume": args.resume, "device": args.device}
-    classifier = fit_classifier(digits.x, digits.x_labels, **options)
-    guesses = apply(classifier, digits.y, device=args.device).argmax(axis=1)
-    results.add("accuracy of the judging classifier", np.mean(guesses == digits.y_labels))
-    real = judge(classifier, digits.x, digits.y, args.device)
+def judge_samples(samples: dict[int, dict[str, np.ndarray]], digits: Digits, run: Run) -> None:
+    """Have a classifier, trained on the training images, judge the samples and, for comparison, those images."""
+    classifier = fit_classifier(digits.x, digits.x_labels, run, run.choose(quick=1, whole=CLASSIFIER_EPOCHS))
+    guesses = run.apply(classifier, digits.y).argmax(axis=1)
+    run.results.add("accuracy of the judging classifier", np.mean(guesses == digits.y_labels))
+    real = judge(classifier, digits.x, digits.y, run.device)
     for k, sources in samples.items():
-        ours, unit, matched = (judge(classifier, drawn, digits.y, args.device) for drawn in sources.values())
+        ours, unit, matched = (judge(classifier, drawn, digits.y, run.device) for drawn in sources.values())
         for i, name in enumerate(("Frechet distance", "confident share", "class entropy")):
             baselines = {"autoencoder": unit[i], "matched_Gaussian": matched[i], "training_images": real[i]}
-            results.add(f"samples, k = {k}: {name}", ours[i], **baselines)
+            run.results.add(f"samples, k = {k}: {name}", ours[i], **baselines)
 
 
-def draw(vaes: dict[int, VAE], plain: dict, samples: dict[str, np.ndarray], digits: Digits, args) -> None:
-    """Draw samples beside data, the plane of codes beside the plain autoencoder's, the manifold, interpolations."""
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+def draw(vaes: dict[int, VAE], plain: dict, samples: dict[str, np.ndarray], digits: Digits, run: Run) -> None:
+    """Draw samples beside data, codes beside those of the plain autoencoder, the manifold, and interpolations."""
     panels = {"data": digits.y} | samples
-    figures.mosaics({title: _square(images) for title, images in panels.items()}, args.out / "samples.png")
+    figures.mosaics({title: _square(images) for title, images in panels.items()}, run.out / "samples.png")
     codes = {
-        "autoencoder": apply(plain[2].encode, digits.y, device=args.device),
-        "variational autoencoder, means": posterior(vaes[2], digits.y, args.device)[0],
+        "autoencoder": run.apply(plain[2].encode, digits.y),
+        "variational autoencoder, means": posterior(vaes[2], digits.y, run.device)[0],
     }
-    figures.scatter_codes(codes, digits.y_labels, args.out / "codes.png")
-    figures.mosaics({"codes at Gaussian quantiles": manifold(vaes[2], args)}, args.out / "manifold.png")
-    rows = interpolate(vaes[20], digits.y, digits.y_labels, args)
-    figures.image_rows(rows, args.out / "interpolations.png")
+    figures.scatter_codes(codes, digits.y_labels, run.out / "codes.png")
+    figures.mosaics({"codes at Gaussian quantiles": manifold(vaes[2], run)}, run.out / "manifold.png")
+    rows = interpolate(vaes[20], digits.y, digits.y_labels, run)
+    figures.image_rows(rows, run.out / "interpolations.png")
 
 
-def manifold(model: VAE, args) -> np.ndarray:
-    """Decode a plane of codes at equal steps of probability -> (SIDE, SIDE, C, H, W), code 2 growing upwards."""
+def manifold(model: VAE, run: Run) -> np.ndarray:
+    """Decode a plane of codes at equal steps of probability -> (SIDE, SIDE, C, H, W); code 2 grows upwards."""
     quantiles = norm.ppf((np.arange(SIDE) + 0.5) / SIDE).astype(np.float32)
     plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
-    images = apply(model.decode, plane, device=args.device)
+    images = run.apply(model.decode, plane)
     return images.reshape(SIDE, SIDE, *images.shape[1:])
 
 
-def interpolate(model: VAE, y: np.ndarray, labels: np.ndarray, args) -> dict[str, np.ndarray]:
+def interpolate(model: VAE, y: np.ndarray, labels: np.ndarray, run: Run) -> dict[str, np.ndarray]:
     """Walk from digit to digit along a line of codes and, for comparison, of pixels -> rows of images."""
     rows = {}
     way = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None]
+    blend = way[:, None, None]  # the same, for images
     for a, b in ((0, 6), (3, 8), (4, 7)):
         ends = y[[np.argmax(labels == a), np.argmax(labels == b)]]
-        codes = posterior(model, ends, args.device)[0]
-        rows[f"{a} to {b}, codes"] = apply(model.decode, codes[:1] * (1 - way) + codes[1:] * way, device=args.device)
-        blend = way[:, None, None]
+        codes = posterior(model, ends, run.device)[0]
+        rows[f"{a} to {b}, codes"] = run.apply(model.decode, codes[:1] * (1 - way) + codes[1:] * way)
         rows[f"{a} to {b}, pixels"] = ends[:1] * (1 - blend) + ends[1:] * blend
     return rows
 

@@ -97,7 +97,7 @@ def negative_elbo(model: VAE, x: Tensor) -> Tensor:
     return (surprise + divergence).mean()
 
 
-def standardise(model: VAE, first: nn.Linear, shift: Tensor, scale: Tensor) -> None:
+def rescale_codes(model: VAE, first: nn.Linear, shift: Tensor, scale: Tensor) -> None:
     """Rename every code z to (z - shift) / scale, (k,) each, in place; first is the decoder's first layer.
 
     Reconstructions stay as they are, and the divergence becomes the mean over images of

@@ -8,6 +8,7 @@ import pytest
 
 from demos import deforming_faces as demo
 from demos.data import faces
+from demos.data.studio import BACKDROP, studio
 from demos.evaluation.landmarks import extent, mean_error, regress, spread
 from minigrad import Tensor
 from models.deforming_faces import FaceAutoencoder
@@ -70,16 +71,16 @@ def test_the_mean_error_is_the_mean_distance():
 
 
 def test_faces_stand_before_one_backdrop_and_are_otherwise_those_of_the_data_set():
-    drawn, usual = demo.studio(12, "test", 3), faces.faces(12, split="test", seed=3)
+    drawn, usual = studio(12, "test", 3), faces.faces(12, split="test", seed=3)
     corner = drawn.images[:, :, :3, :3]
-    np.testing.assert_allclose(corner, demo.BACKDROP, atol=1e-6)
+    np.testing.assert_allclose(corner, BACKDROP, atol=1e-6)
     np.testing.assert_array_equal(drawn.landmarks, usual.landmarks)
     np.testing.assert_array_equal(drawn.albedo, usual.albedo)
     np.testing.assert_allclose(drawn.images * (drawn.mask == 1), usual.images * (drawn.mask == 1), atol=1e-6)
 
 
 def test_faces_under_one_light_differ_by_nothing_else_from_those_under_their_own():
-    lit, usual = demo.studio(5, "test", 3, **demo.LIGHT), demo.studio(5, "test", 3)
+    lit, usual = studio(5, "test", 3, **demo.LIGHT), studio(5, "test", 3)
     assert (lit.scene.azimuth == demo.LIGHT["azimuth"]).all() and len(set(usual.scene.azimuth)) == 5
     np.testing.assert_array_equal(lit.albedo, usual.albedo)
     np.testing.assert_array_equal(lit.landmarks, usual.landmarks)

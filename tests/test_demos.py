@@ -1,5 +1,6 @@
 """Every demo, run as a user would: quickly, interrupted and resumed."""
 
+import ast
 import json
 import math
 import os
@@ -65,3 +66,18 @@ def test_resuming_under_other_settings_is_refused(tmp_path):
     assert run(*options).returncode == 0
     done = run(*options, "--resume", "--seed", "1")
     assert done.returncode == 1 and "'seed': 0" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_no_demo_imports_another(name):
+    path = ROOT / "demos" / name
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    modules = {
+        f"{node.module}.{alias.name}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    others = [other for other in DEMOS if other != name]
+    assert not [m for m in modules for other in others if f"{m}.".startswith(f"demos.{other}.")]

@@ -7,6 +7,7 @@ import pytest
 
 import minigrad as mg
 from demos import denoising
+from demos.run import Run
 from minigrad import Tensor, nn
 from models.denoising import NOISES, darken, denoising_loss, dropout, gaussian, sometimes
 
@@ -117,7 +118,8 @@ def test_the_linear_filter_is_wieners_for_gaussian_signals(rng):
 def test_images_are_bent_for_the_dense_network_alone(model, bends, rng, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(denoising, "bend", lambda x, rng, **options: seen.append(len(x)) or x)
-    args = argparse.Namespace(model=model, seed=0, device="cpu", out=tmp_path, resume=False)
+    options = {"seed": 0, "epochs": 1, "quick": False, "device": "cpu", "out": tmp_path, "resume": False}
+    run = Run("denoising", argparse.Namespace(model=model, **options), epochs=1)
     x = rng.random((40, 1, 28, 28), np.float32)
-    _, history = denoising.fit("plain", None, x, 1, {}, args)
+    _, history = denoising.fit("plain", None, x, run)
     assert len(history) == 1 and sum(seen) == bends * len(x)

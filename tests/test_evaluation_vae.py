@@ -1,6 +1,7 @@
 """What judges generated images and latent codes, against independent computations of the same."""
 
 import itertools
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from demos.evaluation.likelihood import (
     monte_carlo_kl,
     posterior,
 )
+from demos.run import Run
 from minigrad import Tensor
 from models.vae import DenseVAE
 
@@ -56,12 +58,12 @@ def test_a_classifier_learns_and_judges_real_images_better_than_noise(rng, tmp_p
     x = np.zeros((400, 1, 8, 8), np.float32)
     x[range(400), 0, 1 + labels // 5 * 4, 1 + labels % 5] = 1
     x += rng.random(x.shape, np.float32) * 0.2
-    options = {"epochs": 60, "seed": 0, "path": tmp_path / "c.safetensors", "device": "cpu"}
-    model = fit_classifier(x[:300], labels[:300], resume=False, **options)
+    options = {"out": tmp_path, "device": "cpu", "seed": 0, "quick": False, "resume": False}
+    model = fit_classifier(x[:300], labels[:300], Run("test", Namespace(**options)), 60)
     real, noise = judge(model, x[:300], x[300:]), judge(model, rng.random((100, 1, 8, 8), np.float32), x[300:])
     assert real.confident > 0.9 and real.entropy == pytest.approx(np.log(10))
     assert real.frechet < noise.frechet and real.entropy > noise.entropy
-    again = fit_classifier(x[:300], labels[:300], resume=True, **options)
+    again = fit_classifier(x[:300], labels[:300], Run("test", Namespace(**options | {"resume": True})), 60)
     assert all((a.numpy() == b.numpy()).all() for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 

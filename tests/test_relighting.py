@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from demos import relighting as demo
 from demos.data import Dataset
 from demos.evaluation.intrinsic import retinex, scale_invariant_mse
+from demos.evaluation.walks import walk
 from minigrad import Tensor
 from models.deforming import IntrinsicCodes, intrinsic_loss
 from models.deforming_faces import FaceIntrinsicAutoencoder
@@ -77,10 +78,12 @@ def test_retinex_finds_even_light_and_parts_whose_product_is_the_image(rng):
 
 def test_a_walk_goes_from_one_light_to_the_other_and_changes_nothing_else(rng):
     codes = IntrinsicCodes(*(rng.random((4, k)).astype(np.float32) for k in (2, 5, 6)))
-    walk = demo.walk(codes, 1, 3)
-    np.testing.assert_allclose(walk.shading[[0, -1]], codes.shading[[1, 3]], rtol=1e-6)
-    np.testing.assert_allclose(np.diff(walk.shading, axis=0), np.diff(walk.shading, axis=0)[:1].repeat(8, 0), atol=1e-6)
-    assert (walk.albedo == codes.albedo[1]).all() and (walk.warp == codes.warp[1]).all()
+    between = walk(codes, 1, 3, {"shading"}, 9)
+    np.testing.assert_allclose(between.shading[[0, -1]], codes.shading[[1, 3]], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.diff(between.shading, axis=0), np.diff(between.shading, axis=0)[:1].repeat(8, 0), atol=1e-6
+    )
+    assert (between.albedo == codes.albedo[1]).all() and (between.warp == codes.warp[1]).all()
 
 
 def test_without_the_truth_only_what_needs_it_is_left_out(tmp_path, monkeypatch, rng):

@@ -7,7 +7,7 @@ from scipy.stats import bernoulli, norm
 import minigrad as mg
 from minigrad import Tensor, optim, saving
 from models.conv_vae import ConvVAE
-from models.vae import DenseVAE, loss_terms, negative_elbo, standardise
+from models.vae import DenseVAE, loss_terms, negative_elbo, rescale_codes
 
 SHAPE = (1, 4, 3)
 
@@ -108,7 +108,7 @@ def test_the_gradient_of_the_loss_is_its_slope_along_any_direction(make, rng):
 
 
 @pytest.mark.parametrize("make", [dense, conv])
-def test_standardised_codes_have_mean_0_and_variance_1_and_the_same_reconstructions(make, rng):
+def test_rescaled_codes_have_mean_0_and_variance_1_and_the_same_reconstructions(make, rng):
     model = make(rng).to(dtype=np.float64)
     model.mean.bias.data[...] = 2
     model.log_variance.bias.data[...] = 1
@@ -121,7 +121,7 @@ def test_standardised_codes_have_mean_0_and_variance_1_and_the_same_reconstructi
 
     m, v, logits, divergence = look()
     shift, scale = m.mean(axis=0), np.sqrt(m.var(axis=0) + v.mean(axis=0))
-    standardise(model, model.decoder[0] if make is dense else model.widen, Tensor(shift), Tensor(scale))
+    rescale_codes(model, model.decoder[0] if make is dense else model.widen, Tensor(shift), Tensor(scale))
     m, v, same_logits, less = look()
     np.testing.assert_allclose(m.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(m.var(axis=0) + v.mean(axis=0), 1)

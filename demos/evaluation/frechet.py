@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import entr, softmax
 
 import minigrad as mg
-from demos.training import apply, train
+from demos.run import Run
+from demos.training import apply
 from minigrad import Tensor, nn, optim
 
 CONFIDENT = 0.9  # probability of the likeliest class from which on the classifier is sure
@@ -40,25 +40,20 @@ class Classifier(nn.Module):
         return self.head(self.features(x))
 
 
-def fit_classifier(
-    x: np.ndarray, labels: np.ndarray, *, epochs: int, seed: int, path: Path, resume: bool, device: str
-) -> Classifier:
-    """Train a classifier of images x (N, C, H, W), labels (N,) in 0 to 9; its state goes to path."""
-    rng = np.random.default_rng(seed)
-    model = Classifier(x.shape[1:], rng=rng).to(device)
-    train(
+def fit_classifier(x: np.ndarray, labels: np.ndarray, run: Run, epochs: int) -> Classifier:
+    """Train a classifier of images x (N, C, H, W) by their labels (N,), 0 to 9."""
+    rng = run.rng()
+    model = Classifier(x.shape[1:], rng=rng).to(run.device)
+    run.fit(
         model,
         lambda batch, classes: mg.cross_entropy(model(batch), classes),
         (x, labels),
         optim.Adam(model.parameters(), LEARNING_RATE),
-        epochs=epochs,
-        rng=rng,
-        batch_size=BATCH,
-        path=path,
-        resume=resume,
-        settings={"seed": seed, "epochs": epochs, "images": len(x)},
+        rng,
+        state="training-classifier",
         label="classifier",
-        device=device,
+        batch_size=BATCH,
+        epochs=epochs,
     )
     return model
 
