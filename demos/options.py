@@ -45,8 +45,9 @@ def named(text: str) -> str:
 def folder(text: str) -> Path:
     """Read the path of a folder, which need not exist yet."""
     path = Path(named(text))
-    if path.exists() and not path.is_dir():
-        raise ArgumentTypeError(f"{text} is not a folder; name another")
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise ArgumentTypeError(f"{place} is not a folder; name another")
     return path
 
 

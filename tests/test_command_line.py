@@ -73,6 +73,7 @@ def test_the_list_names_every_demo_in_one_line():
         ("autoencoder --epochs -1", "--epochs: '-1' is no whole number"),
         ("autoencoder --out ''", "--out: the name is empty"),
         ("autoencoder --out setup.cfg", "--out: setup.cfg is not a folder; name another"),
+        ("autoencoder --out setup.cfg/below", "--out: setup.cfg is not a folder; name another"),
         ("autoencoder --data nonsense", "--data: there is no data set 'nonsense'; it must be one of 'glyphs', 'mnist'"),
         ("autoencoder --data demos", "no data set 'demos'"),
         ("linear_autoencoder --data ''", "--data: there is no data set ''"),
@@ -124,6 +125,12 @@ def test_too_large_a_picture_is_told_in_a_line(tmp_path):
     done = run("style_transfer", "--content", "strokes", "--size", "10000000", "--out", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "style_transfer: out of memory: Unable to allocate" in done.stderr and "ask for less" in done.stderr
+
+
+def test_a_loss_that_is_no_number_is_told_in_a_line(tmp_path, capsys):
+    options = ["--quick", "--features", "random", "--content", "strokes", "--beta", "1e300", "--no-studies"]
+    assert main(["style_transfer", *options, "--out", str(tmp_path)]) == 1
+    assert "demos style_transfer: LBFGS: the loss is nan" in capsys.readouterr().err
 
 
 def test_a_package_that_is_missing_is_told_with_the_command_that_brings_it(monkeypatch, capsys):
