@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ def test_a_quick_run_ends_with_metrics_and_whole_pictures(name, tmp_path):
     assert not list(tmp_path.glob("*partial*"))
     for picture in tmp_path.glob("*.png"):
         assert picture.read_bytes().endswith(b"IEND\xaeB`\x82")
+    pages = "".join((ROOT / folder / "README.md").read_text() for folder in (".", "models", "demos"))
+    assert set(re.findall(rf"out/{name}/([\w-]+\.png)", pages)) <= {picture.name for picture in tmp_path.glob("*.png")}
     assert run(name, "--help").returncode == 0
 
 
