@@ -78,11 +78,7 @@ def _run(argv: list[str]) -> int:
         return _fail(who, f"out of memory: {error or 'no more is to be had'}; ask for less, or free some")
     except OSError as error:
         return _fail(who, _reason(error))
-    except (
-        ValueError,
-        RuntimeError,
-        FloatingPointError,
-    ) as error:  # what the user can mend: a wrong option, file, device
+    except (ValueError, RuntimeError, FloatingPointError) as error:  # what the user can mend: an option, a file
         return _fail(who, str(error))
     return 0
 
