@@ -220,21 +220,9 @@ def _training(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[]
     return step
 
 
-STEPS = {
-    f.__name__: f
-    for f in (
-        dense_vae,
-        conv_ae,
-        conv_vae64,
-        vgg_block,
-        dense_ae,
-        linear_ae,
-        sparse,
-        siamese,
-        faces_vae,
-        style_transfer,
-    )
-}
+_DENSE = (dense_vae, dense_ae, linear_ae, sparse)
+_CONVOLUTIONAL = (conv_ae, conv_vae64, vgg_block, siamese, faces_vae, style_transfer)
+STEPS = {step.__name__: step for step in (*_DENSE, *_CONVOLUTIONAL)}
 
 
 def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
