@@ -27,4 +27,4 @@ def __getattr__(name):
     raise AttributeError(f"minigrad has no {name}{hint}", name=name)
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
