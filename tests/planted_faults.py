@@ -55,10 +55,58 @@ FAULTS = {
         ("np.result_type(g, w, *([] if b is None else [b]))", "w.dtype"),
         ("else parts[0], np.result_type(x, g))", "else parts[0], x.dtype)"),
     ],
-    ("conv.py", "conv_paths", "definitions_in_numpy"): [
-        ("rows = slice(i * dh,", "rows = slice(i,"),
-        ("out[:, :, top : top + H, left : left + W]", "out[:, :, bottom : bottom + H, left : left + W]"),
-        ("per_example.sum(axis=0)", "per_example.mean(axis=0)"),
+    ("conv.py", "conv_paths", "columns_hold"): [
+        ("columns[:, :, i, j, down, along] = x[", "columns[:, :, kh - 1 - i, j, down, along] = x["),
+        ("x[:, :, rows, pixels] += columns", "x[:, :, rows, pixels] = columns"),
+        ("return columns.reshape(N, C * kh * kw, oh * ow)", "return columns.reshape(N, C * kh * kw, oh * ow)[:, ::-1]"),
+    ],
+    ("geometry.py", "conv_paths", "columns_hold"): [
+        ("k * geo.dilation[axis] - geo.padding", "k - geo.padding"),
+        ("if start < stop:", "if stop > 1:"),
+        ("first + start * stride, first + (stop", "first + start, first + (stop"),
+        ("slice(pixel, last + 1, stride)", "slice(pixel, last, stride)"),
+    ],
+    ("definitions.py", "definitions", "conv"): [
+        ("y[n, o, p, q] += w[o, c, i, j] * x[n, first + c,", "y[n, o, p, q] += w[o, c, i, j] * x[n, c,"),
+        (
+            "* x[n, first + c, p * sh + i * dh, q * sw + j * dw]\n    return y",
+            "* x[n, first + c, p * sh + i, q * sw + j]\n    return y",
+        ),
+        (
+            "x[n, first + c, p * sh + i * dh, q * sw + j * dw] += w",
+            "x[n, first + c, p * sh + i * dw, q * sw + j * dh] += w",
+        ),
+        ("] += w[o, c, i, j] * g[n, o, p, q]", "] = w[o, c, i, j] * g[n, o, p, q]"),
+        ("w[o, c, i, j] += g[n, o, p, q] * x[", "w[o, c, i, j] = g[n, o, p, q] * x["),
+        ("x.shape[1] // geo.groups\n", "x.shape[1]\n"),
+        ("x[:, :, top : top + H, left : left + W]", "x[:, :, left : left + H, top : top + W]"),
+    ],
+    ("definitions.py", "definitions", "pooling"): [
+        ("window[np.argmax([x", "window[-1 - np.argmax([x"),
+        ("x[n, c, h, v], i * kw + j", "x[n, c, h, v], i * kh + j"),
+        ("x[n, c, p * sh + i, q * sw + j] += g", "x[n, c, p * sh + i, q * sw + j] = g"),
+        ("y[n, c, p, q] += x[n, c, p * sh + i, q * sw + j]", "y[n, c, p, q] += x[n, c, p + i, q + j]"),
+    ],
+    ("definitions.py", "definitions", "minus_infinity"): [("if 0 <= h < H and 0 <= v < W]", "if h < H and v < W]")],
+    ("definitions.py", "definitions", "grid_sample or gradient_to or samplings"): [
+        (
+            "out[n, c, p, q] += _tent(row - h) * _tent(column - v)",
+            "out[n, c, p, q] += _tent(row - v) * _tent(column - h)",
+        ),
+        ("gx[n, c, h, v] += g", "gx[n, c, h, v] = g"),
+        (
+            "pull * _tent(row - h) * _tent_slope(column - v) * column_by_x",
+            "pull * _tent_slope(column - v) * column_by_x",
+        ),
+        ("_tent_slope(row - h) * _tent(column - v) * row_by_y", "_tent_slope(row - h) * _tent(column - v)"),
+        ("return max(0.0, 1 - abs(t))", "return 1 - abs(t)"),
+        ("(0.0, n - 1.0) if align_corners else (-0.5, n - 0.5)", "(0.0, n - 1.0) if align_corners else (0.0, n)"),
+        ("2 * mirror - place, -slope", "2 * mirror - place, slope"),
+        ("slope if within else 0.0", "slope"),
+    ],
+    ("definitions.py", "definitions", "at_a_kink"): [
+        ("if -1 <= t < 0:", "if -1 < t <= 0:"),
+        ("within = 0 < place < n - 1", "within = 0 <= place <= n - 1"),
     ],
     ("conv.py", "conv_not_finite", "holes_of_a_dilated"): [
         ("not np.isfinite(g).all()", "np.isnan(g).any()"),

@@ -284,13 +284,9 @@ def test_conv2d_weight_gathers_the_side_of_fewer_channels_where_it_may(case, dty
 
 
 @of_each_case
-def test_the_definitions_in_numpy_agree_with_the_loops(case):
+def test_columns_hold_the_pixels_under_the_kernel_and_go_back_there(case):
     geo, N, C, _, _ = CASES[case]
-    x, w, g, _, _, y, by_x, by_w = definitions(case)
-    assert_close(kernels.conv2d_plain(x, w, geo), y, "float64")
-    assert_close(kernels.conv_transpose2d_plain(g, w, geo), by_x, "float64")
-    assert_close(kernels.conv2d_weight_plain(x, g, geo), by_w, "float64")
-
+    x = definitions(case)[0]
     S = dense(geo).transpose(2, 3, 0, 1, 4, 5)
     S = S.reshape(S.shape[0] * S.shape[1], S.shape[2] * S.shape[3], -1)  # (kh kw, oh ow, HW)
     columns = np.einsum("nch,tph->nctp", x.reshape(N, C, S.shape[2]), S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ from demos.benchmark.worker import milliseconds
 from demos.training import as_kernels_do
 from minigrad import Tensor, keep_memory, nn, optim
 from minigrad.backend import to_device
-from minigrad.kernels import conv
+from minigrad.kernels import kernels_for
 from minigrad.kernels.matmul import matmul
 from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 from models.conv_vae import ConvVAE
@@ -195,9 +194,8 @@ def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
     rng, geo = np.random.default_rng(0), shape.geometry
     x, y = _batch(rng, device, shape.N, shape.C, *geo.input), _batch(rng, device, shape.N, shape.O, *geo.output)
     w = to_device(rng.standard_normal((shape.O, shape.C, *geo.kernel), np.float32), device)
-    module = conv if device == "cpu" else importlib.import_module("minigrad.kernels.conv_cuda")
     first, second = {"conv2d": (x, w), "conv_transpose2d": (y, w), "conv2d_weight": (x, y)}[name]
-    f = getattr(module, name)
+    f = getattr(kernels_for("conv", w), name)
 
     def call() -> None:
         f(first, second, geo)

@@ -1,91 +1,25 @@
 """Convolution in NumPy: x (N,C,H,W), w (O,C/groups,kh,kw), g (N,O,oh,ow), and a Geometry.
 
-Each function stands here twice: first as its definition, a few lines that are obviously right, then fast.
+What is computed stands in definitions.py. What makes it fast here is memory. Arrays keep the shape N,C,H,W but lie in
+memory as C,H,W,N: then a strided copy of a window moves runs of N numbers whatever the stride, and one matrix product
+serves the whole batch. Windows are built a few rows at a time, so that they are in cache when they are multiplied.
 
-What makes the fast ones fast is memory. Arrays keep the shape N,C,H,W but lie in memory as C,H,W,N: then a strided
-copy of a window moves runs of N numbers whatever the stride, and one matrix product serves the whole batch. Windows
-are built a few rows at a time, so that they are still in cache when they are multiplied.
+At stride 1 a transposed convolution is a convolution with the kernel turned around, and the other way round. So both
+can be had by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every
+output channel: the fewer channels decide, and for kw = 1 the copy is cheaper.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from . import gather, spread, winograd
-from .geometry import Geometry
+from .geometry import Geometry, taps
 from .layout import chwn, groups, nchw
-
-# ---- the definition --------------------------------------------------------------------------------------------------
-
-
-def im2col(x: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Lay the window under each kernel position out as a column: (N,C,H,W) -> (N, C kh kw, oh ow)."""
-    taps = _taps(_padded(x, geo), geo)
-    C, kh, kw, oh, ow, N = taps.shape
-    return np.ascontiguousarray(np.moveaxis(taps, -1, 0)).reshape(N, C * kh * kw, oh * ow)
-
-
-def col2im(columns: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Add columns up at the pixels they come from, the adjoint of im2col: (N, C kh kw, oh ow) -> (N,C,H,W)."""
-    (kh, kw), (oh, ow), (sh, sw), (dh, dw) = geo.kernel, geo.output, geo.stride, geo.dilation
-    (top, bottom), (left, right) = geo.padding
-    H, W = geo.input
-    N = len(columns)
-    columns = columns.reshape(N, columns.shape[1] // (kh * kw), kh, kw, oh, ow)
-    out = np.zeros((N, columns.shape[1], H + top + bottom, W + left + right), columns.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            rows = slice(i * dh, i * dh + sh * (oh - 1) + 1, sh)
-            out[:, :, rows, j * dw : j * dw + sw * (ow - 1) + 1 : sw] += columns[:, :, i, j]
-    return out[:, :, top : top + H, left : left + W]
-
-
-def conv2d_plain(x: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Slide w over x: y[n,o,p,q] = sum over c,i,j of w[o,c,i,j] x[n,c, p s + i d - pad, q s + j d - pad]."""
-    N, O, G = len(x), len(w), geo.groups
-    columns = im2col(x, geo).reshape(N, G, w[0].size, geo.output[0] * geo.output[1])
-    return (w.reshape(G, O // G, -1) @ columns).reshape(N, O, *geo.output)
-
-
-def conv_transpose2d_plain(g: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Spread each number of g over the window it came from, weighted by w: the adjoint of conv2d in x."""
-    N, O, G = len(g), len(w), geo.groups
-    positions = g.shape[2] * g.shape[3]
-    columns = w.reshape(G, O // G, -1).swapaxes(1, 2) @ g.reshape(N, G, O // G, positions)
-    return col2im(columns.reshape(N, G * w[0].size, positions), geo)
-
-
-def conv2d_weight_plain(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Correlate x with g: the adjoint of conv2d in w."""
-    N, O, G = len(x), g.shape[1], geo.groups
-    columns, positions = im2col(x, geo), g.shape[2] * g.shape[3]
-    columns = columns.reshape(N, G, columns.shape[1] // G, positions)
-    per_example = g.reshape(N, G, O // G, positions) @ columns.swapaxes(2, 3)
-    return per_example.sum(axis=0).reshape(O, -1, *geo.kernel)
-
-
-def _padded(x: np.ndarray, geo: Geometry) -> np.ndarray:
-    """(N,C,H,W) -> (C,H+,W+,N) inside a border of zeros."""
-    return np.pad(x.transpose(1, 2, 3, 0), ((0, 0), *geo.padding, (0, 0)))
-
-
-def _taps(x: np.ndarray, geo: Geometry) -> np.ndarray:
-    """View padded x (C,H+,W+,N) as its windows: [c,i,j,p,q,n] = x[c, p s + i d, q s + j d, n]."""
-    C, _, _, N = x.shape
-    c, h, w, n = x.strides
-    (sh, sw), (dh, dw) = geo.stride, geo.dilation
-    return as_strided(x, (C, *geo.kernel, *geo.output, N), (c, dh * h, dw * w, sh * h, sw * w, n), writeable=False)
-
-
-# ---- fast ------------------------------------------------------------------------------------------------------------
-# At stride 1 a transposed convolution is a convolution with the kernel turned around, and the other way round. So both
-# can be had by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every
-# output channel: the fewer channels decide, and for kw = 1 the copy is cheaper.
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
-    """conv2d_plain, plus b (O) on every channel if given; the result lies in memory as O,oh,ow,N."""
+    """Slide w over x, and add b (O) if given: definitions.conv2d. -> (N,O,oh,ow), in memory as O,oh,ow,N."""
     G, turned = geo.groups, _turned(geo)
     out = np.empty((len(w), *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
     for xi, wi, bi, oi in zip(groups(chwn(x), G), groups(w, G), _biases(b, G), groups(out, G)):
@@ -99,9 +33,9 @@ def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = N
 
 
 def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
-    """conv_transpose2d_plain, plus b (C) on every channel if given; the result lies in memory as C,H,W,N."""
+    """Spread g over the windows it came from, and add b (C): definitions.conv_transpose2d. -> (N,C,H,W)."""
     if geo.dilation != (1, 1) and not np.isfinite(g).all():  # by 0 * inf it would spread over the zeros below
-        return conv_transpose2d_plain(g, w, geo) + (0 if b is None else b[:, None, None])
+        return _transposed_by_columns(g, w, geo) + (0 if b is None else b[:, None, None])
     if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
         wide = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
         wide[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
@@ -119,7 +53,7 @@ def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray 
 
 
 def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
-    """conv2d_weight_plain, summed a few output rows at a time."""
+    """Correlate x with g, a few output rows at a time: definitions.conv2d_weight. -> (O,C/groups,kh,kw)."""
     turned = _turned(geo)
     parts = []
     for xi, gi in zip(groups(chwn(x), geo.groups), groups(chwn(g), geo.groups)):
@@ -128,6 +62,14 @@ def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
         else:
             parts.append(gather.correlate(xi, gi, geo))
     return np.ascontiguousarray(np.concatenate(parts) if len(parts) > 1 else parts[0], np.result_type(x, g))
+
+
+def _transposed_by_columns(g: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Return conv_transpose2d as one product, whose columns are added where they belong: no holes, more memory."""
+    N, O, G = len(g), len(w), geo.groups
+    positions = g.shape[2] * g.shape[3]
+    columns = w.reshape(G, O // G, -1).swapaxes(1, 2) @ g.reshape(N, G, O // G, positions)
+    return col2im(columns.reshape(N, G * w[0].size, positions), geo)
 
 
 def _turned(geo: Geometry) -> Geometry | None:
@@ -147,3 +89,28 @@ def _turn(w: np.ndarray) -> np.ndarray:
 def _biases(b: np.ndarray | None, G: int) -> list:
     """Cut a bias (O) into one (O/G, 1) a group, or None for each."""
     return [None] * G if b is None else groups(b[:, None], G)
+
+
+# ---- columns ---------------------------------------------------------------------------------------------------------
+
+
+def im2col(x: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Lay the window under each kernel position out as a column: (N,C,H,W) -> (N, C kh kw, oh ow)."""
+    (N, C), (kh, kw), (oh, ow) = x.shape[:2], geo.kernel, geo.output
+    columns = np.zeros((N, C, kh, kw, oh, ow), x.dtype)
+    for i, down, rows in taps(geo, 0):
+        for j, along, pixels in taps(geo, 1):
+            columns[:, :, i, j, down, along] = x[:, :, rows, pixels]
+    return columns.reshape(N, C * kh * kw, oh * ow)
+
+
+def col2im(columns: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Add columns up at the pixels they come from, the adjoint of im2col: (N, C kh kw, oh ow) -> (N,C,H,W)."""
+    N, (kh, kw), (oh, ow) = len(columns), geo.kernel, geo.output
+    C = columns.shape[1] // (kh * kw)
+    columns = columns.reshape(N, C, kh, kw, oh, ow)
+    x = np.zeros((N, C, *geo.input), columns.dtype)
+    for i, down, rows in taps(geo, 0):
+        for j, along, pixels in taps(geo, 1):
+            x[:, :, rows, pixels] += columns[:, :, i, j, down, along]
+    return x

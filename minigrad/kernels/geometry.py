@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,3 +61,23 @@ def inside(first: int, step: int, size: int, n: int) -> tuple[int, int]:
     """Return the range of those i in range(n) for which first + i step lies in range(size)."""
     start = min(n, max(0, -(first // step)))
     return start, max(start, min(n, (size - 1 - first) // step + 1))
+
+
+def taps(geo: Geometry, axis: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yield, for each place k of the kernel along an axis, the positions at which it lies on a pixel, and those pixels.
+
+    Kernel 3 over pixels 0 to 3, stride 2, a pixel of padding at both ends; below each position the places k:
+
+        pixels        .  0  1  2  3  .
+        position 0    0  1  2                k = 0: positions 1:2 on pixels 1:2:2
+        position 1          0  1  2          k = 1: positions 0:2 on pixels 0:3:2
+
+    A place that meets padding only is left out.
+    """
+    size, stride, outputs = geo.input[axis], geo.stride[axis], geo.output[axis]
+    for k in range(geo.kernel[axis]):
+        first = k * geo.dilation[axis] - geo.padding[axis][0]  # the pixel under it at position 0
+        start, stop = inside(first, stride, size, outputs)
+        if start < stop:
+            pixel, last = first + start * stride, first + (stop - 1) * stride
+            yield k, slice(start, stop), slice(pixel, last + 1, stride)

@@ -5,6 +5,7 @@ A point lies between four pixels, its corners, at (a, b) in [0, 1] rightwards an
     out = (1-b) ((1-a) x00 + a x01) + b ((1-a) x10 + a x11)
 
 The image is surrounded by one pixel of zeros, so that all four exist, and what lies further out is clipped to its rim.
+The definitions of all three kernels, pixel by pixel, stand in definitions.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Max pooling on the CPU: the largest pixel of each window, which it is, and the way back."""
+"""Max pooling on the CPU: the largest pixel of each window, which it is, and the way back. See definitions.py."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ conv2d and conv_transpose2d are what users call, with PyTorch's arguments. Dumou
 
 from __future__ import annotations
 
-import importlib
 import itertools
 
 import numpy as np
 
-from ..backend import xp
+from ..kernels import kernels_for
 from ..kernels.geometry import Geometry, padding_pairs, pair
 from ..op import as_tensor, op
 from ..tensor import Tensor
@@ -22,27 +21,22 @@ from .reduce import sum
 from .shape import pad
 
 
-def _kernels(x):
-    """Return the module of kernels for where x is."""
-    return importlib.import_module(f"minigrad.kernels.{'conv' if xp(x) is np else 'conv_cuda'}")
-
-
 @op(dtypes="sums")
 def convolve(x, w, b=None, /, geo=None):
     """Slide w over x. x (N,C,H,W), w (O,C/groups,kh,kw), b (O) or None -> (N,O,oh,ow)."""
-    return _kernels(x).conv2d(x, w, geo, b)
+    return kernels_for("conv", x).conv2d(x, w, geo, b)
 
 
 @op(dtypes="sums")
 def convolve_transposed(y, w, b=None, /, geo=None):
     """Spread y over the windows it came from. y (N,O,oh,ow), w (O,C/groups,kh,kw), b (C) or None -> (N,C,H,W)."""
-    return _kernels(y).conv_transpose2d(y, w, geo, b)
+    return kernels_for("conv", y).conv_transpose2d(y, w, geo, b)
 
 
 @op(dtypes="sums")
 def convolve_weight(x, y, /, geo):
     """Correlate x with y. x (N,C,H,W), y (N,O,oh,ow) -> (O,C/groups,kh,kw)."""
-    return _kernels(x).conv2d_weight(x, y, geo)
+    return kernels_for("conv", x).conv2d_weight(x, y, geo)
 
 
 convolve.defvjp(
@@ -123,13 +117,13 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
 @op
 def im2col(x, /, geo):
     """Lay the window under each kernel position out as a column. (N,C,H,W) -> (N, C kh kw, oh ow)."""
-    return _kernels(x).im2col(x, geo)
+    return kernels_for("conv", x).im2col(x, geo)
 
 
 @op(dtypes="sums")
 def col2im(x, /, geo):
     """Add columns up at the pixels they come from: the adjoint of im2col. (N, C kh kw, oh ow) -> (N,C,H,W)."""
-    return _kernels(x).col2im(x, geo)
+    return kernels_for("conv", x).col2im(x, geo)
 
 
 im2col.defvjp(x=lambda g, out, x, geo: col2im(g, geo))
@@ -172,7 +166,7 @@ def conv_matrix(w, input_size, *, stride=1, padding=0, dilation=1, groups=1):
     positions = geo.output[0] * geo.output[1]
     # the number of the pixel under each tap at each position, from 1; 0 in the padding
     pixels = np.arange(1, C * size[0] * size[1] + 1, dtype=np.float64).reshape(1, C, *size)
-    under = _kernels(pixels).im2col(pixels, geo)[0].astype(np.int64).reshape(geo.groups, -1, positions)
+    under = kernels_for("conv", pixels).im2col(pixels, geo)[0].astype(np.int64).reshape(geo.groups, -1, positions)
     rows, columns, values = [], [], []
     for o, p in itertools.product(range(O), range(positions)):
         taps = under[o // (O // geo.groups), :, p]

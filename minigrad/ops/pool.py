@@ -7,13 +7,13 @@ Average pooling is a sum over windows; its gradient spreads numbers over windows
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..backend import xp
+from ..kernels import kernels_for
 from ..kernels.geometry import Geometry, pair
 from ..op import op
 from ..tensor import Tensor
@@ -32,15 +32,10 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False):
     return pool_largest(x, geo)
 
 
-def _kernels(x):
-    """Return the module of kernels for where x is."""
-    return importlib.import_module(f"minigrad.kernels.{'pool' if xp(x) is np else 'pool_cuda'}")
-
-
 @op(dtypes="real")
 def pool_largest(x, /, geo):
     """Largest pixel of each window of x. (N,C,H,W) -> (N,C,oh,ow)."""
-    return _kernels(x).largest(x, geo)
+    return kernels_for("pool", x).largest(x, geo)
 
 
 @op
@@ -58,11 +53,11 @@ def pool_gather(x, /, winner, geo):
 @op(dtypes="sums")
 def pool_scatter(x, /, winner, geo):
     """Zeros with x added at the winners: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
-    return _kernels(x).max_unpool2d(x, winner, geo)
+    return kernels_for("pool", x).max_unpool2d(x, winner, geo)
 
 
 def _pool_largest_rule(g, out, x, geo):
-    _, winner = _kernels(x.data).max_pool2d(x.data, geo)  # constant
+    _, winner = kernels_for("pool", x.data).max_pool2d(x.data, geo)  # constant
     return pool_scatter(g, winner, geo)
 
 

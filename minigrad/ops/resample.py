@@ -10,23 +10,18 @@ The first two are closed among the three; the rules of the last say how the weig
 
 from __future__ import annotations
 
-import importlib
 import math
 
 import numpy as np
 
 from ..backend import xp
+from ..kernels import kernels_for
 from ..kernels.grid_sample import corner_offsets, locate
 from ..op import as_tensor, op
 from ..tensor import Tensor
 from .arithmetic import where
 from .reduce import sum
 from .shape import flip, pad, reshape, scatter, stack, unsqueeze
-
-
-def _kernels(x):
-    """Return the module of kernels for where x is."""
-    return importlib.import_module(f"minigrad.kernels.{'grid_sample' if xp(x) is np else 'grid_sample_cuda'}")
 
 
 def grid_sample(x, grid, *, mode="bilinear", padding_mode="zeros", align_corners=False):
@@ -70,19 +65,19 @@ def _nearest(x, grid, padding_mode, align_corners):
 @op(dtypes="real")
 def grid_sample_bilinear(x, grid, /, padding_mode, align_corners):
     """x between its pixels, at the points of grid. x (N,C,H,W), grid (N,oh,ow,2) -> (N,C,oh,ow). See grid_sample."""
-    return _kernels(x).grid_sample(x, grid, padding_mode, align_corners)
+    return kernels_for("grid_sample", x).grid_sample(x, grid, padding_mode, align_corners)
 
 
 @op(dtypes="real")
 def grid_sample_input(y, grid, /, input_shape, padding_mode, align_corners):
     """Spread y over the pixels that grid_sample read: its adjoint. y (N,C,oh,ow), grid (N,oh,ow,2) -> input_shape."""
-    return _kernels(y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners)
+    return kernels_for("grid_sample", y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners)
 
 
 @op(dtypes="real")
 def grid_sample_grid(y, x, grid, /, padding_mode, align_corners):
     """The gradient of sum y * grid_sample(x, grid) to grid. y (N,C,oh,ow), x (N,C,H,W) -> (N,oh,ow,2)."""
-    return _kernels(y).grid_sample_grid(y, x, grid, padding_mode, align_corners)
+    return kernels_for("grid_sample", y).grid_sample_grid(y, x, grid, padding_mode, align_corners)
 
 
 grid_sample_bilinear.defvjp(
