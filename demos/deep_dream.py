@@ -1,7 +1,7 @@
-"""Deep dream: a photo, changed until a layer of a network sees more of what it sees in it.
+"""Deep dream: a photo, changed so that whatever a layer of a network sees in it, it sees more of.
 
-Takes SqueezeNet where its weights are at hand (--features squeezenet downloads them, 5 MB), else the same network with
-random weights: it dreams of textures, for nobody taught it that there are eyes.
+Uses SqueezeNet if its weights are at hand (--features squeezenet downloads them, 5 MB), else the same network with
+random weights, which amplifies textures only: it has never learned what eyes are.
 On a photo of your own: python -m demos deep_dream --photo PATH --size 400
 """
 
@@ -16,9 +16,9 @@ from demos import figures, options
 from demos.data.photos import NAMES, photo, write
 from demos.data.weights import find_weights, load_features
 from demos.evaluation.images import ssim
-from demos.results import Results
-from minigrad import Tensor, nn
-from models.deep_dream import Octave, dream
+from demos.pixels import Octave, dream
+from demos.run import Run
+from minigrad import nn
 from models.features import Features, SqueezeNet
 from models.visualize import Objective
 
@@ -42,30 +42,29 @@ def main(args) -> None:
     octaves = min(args.octaves, 2) if args.quick else args.octaves
     x = photo(args.photo or pagoda(), args.size or SIZE[args.quick])[None]
     features = (untrained(args.seed) if name == "random" else load_features(name)).to(args.device)
-    results = Results("deep_dream", seed=args.seed, features=name, photo=args.photo or "pagoda", octaves=octaves)
+    run = Run("deep_dream", args, features=name, photo=args.photo or "pagoda", octaves=octaves)
     print(f"{name} weights, {x.shape[3]} x {x.shape[2]} pixels; the objective is the mean of a**2")
     pictures = {"photo": x[0]}
     for layer in args.layer or LAYERS[name]:
-        rng = np.random.default_rng(args.seed)
-        dreams = dream(features, layer, Tensor(x).to(args.device), octaves=octaves, steps=STEPS[name], rng=rng)
+        dreams = dream(features, layer, run.tensor(x), octaves=octaves, steps=STEPS[name], rng=run.rng())
         found = list(tqdm(dreams, desc=layer, total=octaves, unit="octave"))
-        judge(features, layer, x, found, results, args)
+        judge(features, layer, x, found, run)
         pictures[f"layer {layer}"] = found[-1].image.to("cpu").numpy()[0]
-        write(pictures[f"layer {layer}"], args.out / f"dream-{layer}.png")
-    figures.image_table([[image] for image in pictures.values()], list(pictures), [""], args.out / "dreams.png", 4.2)
-    results.save(args.out)
+        write(pictures[f"layer {layer}"], run.out / f"dream-{layer}.png")
+    figures.image_table([[image] for image in pictures.values()], list(pictures), [""], run.out / "dreams.png", 4.2)
+    run.save()
 
 
-def judge(features: Features, layer: str, x: np.ndarray, found: list[Octave], results: Results, args) -> None:
-    """Measure by how much the objective rose, in all and within each octave, and what is left of the photo x.
+def judge(features: Features, layer: str, x: np.ndarray, found: list[Octave], run: Run) -> None:
+    """Measure how much the objective rose, in all and within each octave, and how much is left of the photo x.
 
-    Beside it stands a photo with the same changes in other places: shuffled among its pixels.
+    The baseline is the photo with the same changes in other places: shuffled among its pixels.
     """
-    dreamt = found[-1].image.to("cpu").numpy()
-    places = np.random.default_rng(args.seed).permutation(x[0, 0].size)
+    results, dreamt = run.results, found[-1].image.to("cpu").numpy()
+    places = run.rng().permutation(x[0, 0].size)
     shuffled = (x + (dreamt - x).reshape(1, 3, -1)[:, :, places].reshape(x.shape)).clip(0, 1)
     objective = Objective(features, layer, "layer")
-    before, after, other = (objective(Tensor(image).to(args.device)).item() for image in (x, dreamt, shuffled))
+    before, after, other = (objective(run.tensor(image)).item() for image in (x, dreamt, shuffled))
     rises = [octave.after / octave.before for octave in found]
     results.add(f"objective, times the photo's, layer {layer}", after / before, shuffled=other / before)
     results.add(f"least rise within an octave, layer {layer}", min(rises), largest=max(rises))

@@ -22,10 +22,11 @@ from demos.data import load
 from demos.data.augment import bend
 from demos.data.photos import NAMES, photo
 from demos.data.weights import find_weights, load_features
+from demos.pixels import ascend
 from demos.run import Run
 from minigrad import Tensor, optim
 from models.digit_net import DigitNet
-from models.visualize import FourierImage, Objective, ascend, measure
+from models.visualize import FourierImage, Objective, measure
 
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 6

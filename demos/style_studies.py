@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from demos import figures
-from demos.painting import paint
+from demos.pixels import paint
 from demos.results import Results
 from minigrad import Tensor, no_grad
 from models.style_transfer import Recipe

@@ -18,7 +18,7 @@ import minigrad as mg
 from demos import figures, options
 from demos.data.photos import photo, write
 from demos.data.weights import NAMES, find_weights, load_features
-from demos.painting import OPTIMIZERS, estimate, paint
+from demos.pixels import OPTIMIZERS, estimate, paint
 from demos.results import Results
 from demos.style_studies import study, study_work
 from minigrad import Tensor, keep_memory, no_grad

@@ -1,8 +1,8 @@
-"""A small classifier of digits whose layers have names, so that one can look into it. LeCun et al. 1998, with ReLUs.
+"""A small classifier of digits whose layers have names, so that they can be visualised. LeCun et al. 1998, with ReLUs.
 
     x -> conv1 -> conv2 -> conv3 -> hidden -> scores,    p(digit | x) = softmax(scores)
 
-Convolutions of kernel 3 to 16, 32 and 64 channels, each halved by average pooling; then 64 hidden units.
+3 x 3 convolutions to 16, 32 and 64 channels, each followed by average pooling over 2 x 2; then 64 hidden units.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, nn
+
+from .relu import relu
 
 
 class DigitNet(nn.Module):
@@ -33,16 +35,16 @@ class DigitNet(nn.Module):
         for name, conv in zip(self.layers, self.convs):
             a = conv(a)
             yield name, a
-            a = mg.avg_pool2d(mg.relu(a), 2)
+            a = mg.avg_pool2d(relu(a), 2)
         a = self.hidden(self.dropout(a.reshape(len(a), -1)))
         yield "hidden", a
-        yield "scores", self.scores(self.dropout(mg.relu(a)))
+        yield "scores", self.scores(self.dropout(relu(a)))
 
     def activations(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Compute the layers of these names -> {name: activation}. ValueError for a name that is none."""
+        """Compute the layers of these names -> {name: activation}. ValueError for an unknown layer."""
         unknown = [name for name in names if name not in self.layers]
         if unknown:
-            raise ValueError(f"DigitNet: there is no layer {unknown[0]!r}; there are {', '.join(self.layers)}")
+            raise ValueError(f"DigitNet: unknown layer {unknown[0]!r}; the layers are {', '.join(self.layers)}")
         found = dict(self.units(x))
         return {name: found[name] for name in names}
 

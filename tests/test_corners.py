@@ -9,7 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.kernels.masked import masked
-from models.visualize import redirected_relu
+from models.relu import redirected_relu, relu
 
 ONES, EVERY = np.ones(4, bool), [-np.inf, np.inf, np.nan, 2.0]  # cotangents of every kind
 
@@ -135,7 +135,7 @@ def test_the_second_derivative_of_huber_loss_is_1_within_delta_and_0_beyond():
 def test_a_redirected_relu_of_a_live_image_is_a_relu_to_infinite_cotangents_too():
     x = mg.Tensor([[-1.0, 2.0, 0.0]], requires_grad=True)
     with redirected_relu():
-        gx = mg.grad(mg.relu(x), x, np.array([[np.inf, 3.0, np.inf]], np.float32))
+        gx = mg.grad(relu(x), x, np.array([[np.inf, 3.0, np.inf]], np.float32))
     np.testing.assert_array_equal(gx.data, [[0, 3, 0]])
 
 

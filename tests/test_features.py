@@ -103,7 +103,7 @@ def test_no_layer_asked_for_is_none_computed(squeezenet, x):
 
 
 def test_an_unknown_layer_is_answered_with_those_that_exist(squeezenet, x):
-    with pytest.raises(ValueError, match="SqueezeNet: there is no layer 'relu1_1'; there are 0, 1, 2, 3.squeeze"):
+    with pytest.raises(ValueError, match="SqueezeNet: unknown layer 'relu1_1'; the layers are 0, 1, 2, 3.squeeze"):
         squeezenet.activations(x, ["1", "relu1_1"])
 
 

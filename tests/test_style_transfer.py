@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from demos import style_transfer
 from demos.data.photos import photo
-from demos.painting import estimate, paint
+from demos.pixels import estimate, paint
 from demos.style_transfer import choose_recipe, grey, match, read_styles
 from minigrad import Tensor, nn
 from models.features import Features, RandomFeatures
@@ -172,7 +172,7 @@ def test_an_interrupted_painting_shows_its_best_picture(loss):
 
 
 def test_an_unknown_optimizer_is_refused(loss):
-    with pytest.raises(ValueError, match="optimizer 'sgd' is none of 'lbfgs', 'adam'"):
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd'; it must be one of 'lbfgs', 'adam'"):
         paint(*loss, evaluations=2, optimizer="sgd")
 
 

@@ -1,6 +1,7 @@
 """Feature visualisation and deep dream: objectives against their formulas, the parts of an image, and what rises."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 import minigrad as mg
 from demos.deep_dream import untrained
 from demos.feature_visualization import photo_crops
+from demos.pixels import ascend, dream
 from minigrad import Tensor, nn
-from models.deep_dream import dream, resize
+from models.deep_dream import resize
 from models.digit_net import DigitNet
-from models.visualize import KINDS, FourierImage, Objective, ascend, measure, redirected_relu, transform
+from models.features import VGG19
+from models.relu import redirected_relu, relu
+from models.visualize import KINDS, FourierImage, Objective, measure, transform
 
 
 class Network:
@@ -60,12 +64,12 @@ def test_the_gradient_of_every_objective_passes_the_check(kind, rng):
 @pytest.mark.parametrize(
     "shape, kind, index, message",
     [
-        ((2, 4), "texture", 0, "kind 'texture' is none of 'neuron', 'channel'"),
+        ((2, 4), "texture", 0, "unknown kind 'texture'; it must be one of 'neuron', 'channel'"),
         ((2, 4), "channel", 0, r"are \(2, 4\); a channel needs a convolution's"),
         ((2, 4, 5, 5), "class logit", 0, "a class logit needs a dense layer's"),
         ((2, 4, 5, 5), "channel", 4, "no channel 4; this layer has 0 to 3"),
         ((2, 4), "hidden unit", [0, -1], "no hidden unit .*; this layer has 0 to 3"),
-        ((2, 4), "hidden unit", [0, 1, 2], "or 2 of them, one an image"),
+        ((2, 4), "hidden unit", [0, 1, 2], "or 2 of them, one per image"),
         ((2, 4), "hidden unit", 0.5, "must be a whole number"),
     ],
 )
@@ -75,9 +79,9 @@ def test_what_cannot_be_measured_is_refused(shape, kind, index, message):
 
 
 def test_an_unknown_layer_is_refused(rng):
-    with pytest.raises(ValueError, match="no layer 'conv9'; there are conv1, conv2"):
+    with pytest.raises(ValueError, match="unknown layer 'conv9'; the layers are conv1, conv2"):
         Objective(DigitNet(rng=rng), "conv9", "channel")(Tensor(np.zeros((1, 1, 28, 28), np.float32)))
-    with pytest.raises(ValueError, match="no layer '13'"):
+    with pytest.raises(ValueError, match="unknown layer '13'"):
         Objective(untrained(0), "13", "channel")(Tensor(np.zeros((1, 3, 32, 32), np.float32)))
 
 
@@ -142,23 +146,40 @@ def test_a_transformation_moves_what_is_seen_by_no_more_than_it_says(rng):
 def test_gradients_pass_relus_that_are_silent_for_a_whole_image_and_only_those():
     x = Tensor(np.array([[-1.0, -2.0], [-1.0, 2.0]]), requires_grad=True)
     g = np.array([[-3.0, 3.0], [-3.0, 3.0]])  # a step against g raises the first column
+    usual = [[0, 0], [0, 3]]
     with redirected_relu():
-        redirected = mg.grad(mg.relu(x), x, Tensor(g)).numpy()
-    np.testing.assert_array_equal(redirected, [[-3, 0], [0, 3]])
-    np.testing.assert_array_equal(mg.grad(mg.relu(x), x, Tensor(g)).numpy(), [[0, 0], [0, 3]])
+        np.testing.assert_array_equal(mg.grad(relu(x), x, Tensor(g)).numpy(), [[-3, 0], [0, 3]])
+        np.testing.assert_array_equal(mg.grad(mg.relu(x), x, Tensor(g)).numpy(), usual)
+    np.testing.assert_array_equal(mg.grad(relu(x), x, Tensor(g)).numpy(), usual)
 
 
-def test_the_usual_relu_returns_after_an_error():
-    usual = mg.relu.rules
+def test_gradients_are_the_usual_ones_again_after_an_error():
+    x = Tensor(np.array([[-1.0]]), requires_grad=True)
     with pytest.raises(KeyError), redirected_relu():
         raise KeyError
-    assert mg.relu.rules["x"] is usual["x"]
+    assert mg.grad(relu(x), x, Tensor([[-3.0]])).item() == 0
+
+
+def test_gradients_of_another_thread_are_the_usual_ones():
+    x = Tensor(np.array([[-1.0]]), requires_grad=True)
+    with redirected_relu(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: mg.grad(relu(x), x, Tensor([[-3.0]])).item()).result() == 0
+        assert mg.grad(relu(x), x, Tensor([[-3.0]])).item() == -3
+
+
+def test_the_gradient_of_the_relu_passes_the_check_when_it_is_not_redirected(rng):
+    mg.gradcheck(relu, [rng.normal(size=(3, 4))])
+
+
+@pytest.mark.parametrize("network", [untrained(0), VGG19(rng=np.random.default_rng(0))], ids=["SqueezeNet", "VGG19"])
+def test_the_networks_that_images_are_drawn_for_hold_no_other_relu(network):
+    assert not [layer for _, layer in network.features.children() if isinstance(layer, nn.ReLU)]
 
 
 def test_a_channel_that_is_silent_at_first_is_woken(rng):
     network = Network(rng)
     network.conv.bias.data[...] = -0.1
-    network.activations = lambda x, names: {"conv": mg.relu(network.conv(x - 0.5))}
+    network.activations = lambda x, names: {"conv": relu(network.conv(x - 0.5))}
     image = FourierImage(1, (3, 12, 12), rng=rng)
     values = list(ascend(image, Objective(network, "conv", "channel", 1), [1], steps=40, rng=rng))
     assert values[0] == 0 and values[-1] > 0
