@@ -63,10 +63,10 @@ X, W = np.zeros((1, 2, 6)), np.zeros((3, 2, 3))
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: mg.conv1d(X, W, stride=(1, 2)), r"conv1d: stride is \(1, 2\); it must be a whole number from 1"),
+        (lambda: mg.conv1d(X, W, stride=(1, 2)), r"conv1d: stride is \(1, 2\); it must be an integer of at least 1"),
         (lambda: mg.conv1d(X, W, padding=-1), "conv1d: padding is -1"),
         (lambda: mg.conv1d(X, W, dilation=1.5), "conv1d: dilation is 1.5"),
-        (lambda: mg.conv_transpose1d(X[0], W), "conv_transpose1d: x has shape .* want three axes each"),
+        (lambda: mg.conv_transpose1d(X[0], W), "conv_transpose1d: x has shape .* both need three axes"),
         (lambda: mg.conv1d(X, W, padding="same", stride=2), "padding 'same' needs stride 1"),
         (lambda: mg.conv2d(X[None], W[None], padding="full"), "padding is 'full'; it must be a number, pairs, 'same'"),
         (lambda: nn.Conv1d(2, 3, (3, 3), rng=np.random.default_rng(0)), r"kernel_size is \(3, 3\)"),

@@ -79,7 +79,7 @@ def test_pixel_unshuffle_undoes_pixel_shuffle(rng):
         (lambda: nn.PReLU(3)(X), "PReLU: x has shape .*; want axis 1 of length 3"),
         (lambda: nn.Upsample(), "Upsample: size is None, scale_factor None; give one of them"),
         (lambda: nn.Upsample(2, 2), "Upsample: size is 2, scale_factor 2; give one of them"),
-        (lambda: mg.upsample(X, 2, size=4), "upsample: size is 4 and scale_factor 2; give one of them"),
+        (lambda: mg.upsample(X, 2, size=4), "upsample: size is 4 and scale_factor 2; give only one of them"),
         (lambda: mg.upsample(X, size=0), "upsample: size is 0"),
     ],
 )

@@ -66,12 +66,12 @@ def test_losses_take_lists(loss, expected):
     "call, message",
     [
         (lambda: mg.cross_entropy(SCORES, CLASSES, label_smoothing=1.5), "label_smoothing is 1.5; it must lie in"),
-        (lambda: mg.cross_entropy(SCORES, CLASSES, weight=[1.0]), r"weight has shape \(1,\); want \(3,\)"),
+        (lambda: mg.cross_entropy(SCORES, CLASSES, weight=[1.0]), r"weight has shape \(1,\); it must be \(3,\)"),
         (lambda: mg.cross_entropy(SCORES, CLASSES, weight=[0.0] * 3), "every target is ignored or weighs 0"),
         (lambda: mg.cross_entropy(mg.Tensor(1.0), 0), "x is a single number"),
         (lambda: mg.binary_cross_entropy(A, A), "probabilities lie in"),
         (lambda: mg.smooth_l1_loss(A, B, beta=0), "beta is 0; it must be positive"),
-        (lambda: mg.cosine_embedding_loss(A, B, [1, 0]), "target must be 1 or -1"),
+        (lambda: mg.cosine_embedding_loss(A, B, [1, 0]), "it must hold 1 or -1 for each pair"),
         (lambda: mg.triplet_margin_loss(A, B, C, p=3), "p is 3; it must be 1 or 2"),
     ],
 )

@@ -193,14 +193,22 @@ def test_layers_pool_as_their_functions_do(rng):
 
 X = np.ones((1, 2, 4, 5))
 ERRORS = [
-    ("axes", lambda: mg.max_pool2d(X[0], 2), r"max_pool2d: x is float64 of shape \(2, 4, 5\); want floating-point"),
+    (
+        "axes",
+        lambda: mg.max_pool2d(X[0], 2),
+        r"max_pool2d: x is float64 of shape \(2, 4, 5\); it must be floating-point",
+    ),
     (
         "integers",
         lambda: mg.avg_pool2d(X.astype(int), 2),
-        r"avg_pool2d: x is int64 of shape \(1, 2, 4, 5\); want float",
+        r"avg_pool2d: x is int64 of shape \(1, 2, 4, 5\); it must be float",
     ),
     ("padding", lambda: mg.max_pool2d(X, 3, padding=2), r"padding is \(2, 2\); it must be at most half of the kernel"),
-    ("window", lambda: mg.max_pool2d(X, (6, 2)), r"the window \(6, 2\) is larger than images of \(4, 5\) with padding"),
+    (
+        "window",
+        lambda: mg.max_pool2d(X, (6, 2)),
+        r"the window \(6, 2\) is larger than images of size \(4, 5\) with padding \(0, 0\)",
+    ),
     ("kernel", lambda: mg.avg_pool2d(X, 0), "avg_pool2d: kernel_size is 0; it must be a whole number from 1"),
     ("stride", lambda: mg.avg_pool2d(X, 2, 0), "avg_pool2d: stride is 0; it must be a whole number from 1"),
     ("negative padding", lambda: mg.avg_pool2d(X, 2, 1, -1), "avg_pool2d: padding is -1; it must be a whole number"),
@@ -209,10 +217,14 @@ ERRORS = [
         lambda: mg.adaptive_avg_pool2d(X, (2, 0)),
         r"output_size is \(2, 0\); it must be a whole",
     ),
-    ("adaptive of nothing", lambda: mg.adaptive_avg_pool2d(X[:, :, :0], 2), "there are no pixels to average"),
-    ("signals", lambda: mg.max_pool1d(X, 2), r"max_pool1d: x is float64 of shape \(1, 2, 4, 5\); want .*, \(N,C,L\)"),
+    ("adaptive of nothing", lambda: mg.adaptive_avg_pool2d(X[:, :, :0], 2), "it must have pixels to average"),
+    (
+        "signals",
+        lambda: mg.max_pool1d(X, 2),
+        r"max_pool1d: x is float64 of shape \(1, 2, 4, 5\); it must be .*, \(N,C,L\)",
+    ),
     ("signals' kernel", lambda: mg.avg_pool1d(X[0], (2, 2)), r"avg_pool1d: kernel_size is \(2, 2\); it must be"),
-    ("signals' window", lambda: mg.max_pool1d(X[0], 6), r"the window \(1, 6\) is larger than images of \(1, 5\)"),
+    ("signals' window", lambda: mg.max_pool1d(X[0], 6), r"the window \(1, 6\) is larger than images of size \(1,"),
     ("signals' size", lambda: mg.adaptive_avg_pool1d(X[0], 0), "adaptive_avg_pool1d: output_size is 0; it must"),
 ]
 

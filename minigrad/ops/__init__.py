@@ -1,6 +1,7 @@
-"""Every op: its forward and its gradient rules side by side. A new op goes where its kin are."""
+"""Every op: its forward and its gradient rules side by side. A new op goes into the file of its kind."""
 
 from .. import methods
+from .activations import elu, gelu, hardtanh, leaky_relu, relu, silu, softplus
 from .arithmetic import add, astype, divide, maximum, minimum, multiply, negative, power, subtract, to_device, where
 from .arrange import diag, flatten, meshgrid, repeat, tile, tril, triu
 from .conv import (
@@ -17,26 +18,20 @@ from .conv import (
 )
 from .conv1d import conv1d, conv_transpose1d
 from .creation import arange, from_dlpack, full, full_like, one_hot, ones, ones_like, zeros, zeros_like
+from .cross_entropy import cross_entropy, nll_loss
 from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
 from .elementwise import (
     abs,
     clip,
-    elu,
     erf,
     exp,
     expm1,
-    gelu,
-    hardtanh,
-    leaky_relu,
     log,
     log1p,
     log2,
     reciprocal,
-    relu,
     sigmoid,
     sign,
-    silu,
-    softplus,
     sqrt,
     square,
     tanh,
@@ -45,20 +40,19 @@ from .losses import (
     bernoulli_loss,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
     gaussian_kl,
     gram_matrix,
     huber_loss,
     l1_loss,
     logistic_loss,
     mse_loss,
-    nll_loss,
     smooth_l1_loss,
     total_variation,
 )
 from .matmul import contract, einsum, linear, matmul, outer, row_products, tensordot
 from .normalize import batch_norm, group_norm, instance_norm, layer_norm, standardize
 from .ordering import argsort, sort, topk
+from .padding import pad
 from .pool import (
     adaptive_avg_pool2d,
     avg_pool2d,
@@ -75,15 +69,11 @@ from .reduce import (
     any,
     argmax,
     argmin,
-    log_softmax,
-    logaddexp,
-    logsumexp,
     max,
     mean,
     min,
     norm,
     prod,
-    softmax,
     std,
     sum,
     var,
@@ -98,7 +88,6 @@ from .shape import (
     flip,
     gather,
     getitem,
-    pad,
     reshape,
     roll,
     scatter,
@@ -110,6 +99,7 @@ from .shape import (
     transpose,
     unsqueeze,
 )
+from .softmax import log_softmax, logaddexp, logsumexp, softmax
 from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh, tan
 
 vars(methods.ops).update({name: f for name, f in globals().items() if callable(f)})  # Tensor's operators find them here

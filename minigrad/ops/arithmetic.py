@@ -1,4 +1,7 @@
-"""Operators of two broadcastable inputs, and what turns one dtype or device into another."""
+"""Operators of two inputs that broadcast together, and conversions between dtypes and devices.
+
+Broadcasting repeats an input along some axes; its adjoint, unbroadcast, adds the gradient up along them.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ def subtract(x, y, /):
     """x - y."""
     try:
         return x - y
-    except TypeError:  # of all real numbers booleans alone have no minus
-        raise TypeError("subtract: x and y are boolean; where they differ is x ^ y") from None
+    except TypeError:  # NumPy refuses this of booleans alone
+        raise TypeError("subtract: x and y are boolean; use x ^ y to see where they differ") from None
 
 
 subtract.defvjp(
@@ -58,6 +61,7 @@ def divide(x, y, /):
 
 divide.defvjp(
     x=lambda g, out, x, y: unbroadcast(g / y, x),
+    # d/dy x / y = -x / y^2 = -out / y
     y=lambda g, out, x, y: unbroadcast(-g * out / y, y),
 )
 
@@ -67,8 +71,8 @@ def negative(x, /):
     """-x."""
     try:
         return -x
-    except TypeError:  # of all real numbers booleans alone have no minus
-        raise TypeError("negative: x is boolean; its opposite is ~x") from None
+    except TypeError:  # as in subtract
+        raise TypeError("negative: x is boolean; use ~x for its opposite") from None
 
 
 negative.defvjp(x=lambda g, out, x: -g)
@@ -81,14 +85,16 @@ def power(x, y, /):
 
 
 def _power_base(g, out, x, y):
-    # d/dx x^y = y x^(y-1). At x = y = 0 that reads 0 * 1/0 where the answer is 0: any other x says so
-    if isinstance(y, Tensor):
-        return unbroadcast(where(y == 0, 0.0, g) * y * where((x == 0) & (y == 0), 1.0, x) ** (y - 1), x)
-    return unbroadcast(g * y * x ** (y - 1), x) if y != 0 else where(False, g, 0.0)
+    # d/dx x^y = y x^(y-1)
+    if not isinstance(y, Tensor):
+        return unbroadcast(g * y * x ** (y - 1), x) if y != 0 else where(False, g, 0.0)
+    # at x = y = 0 the formula reads 0 * 0^-1 = NaN, but x^0 is constant: a base of 1 gives the right answer, 0
+    base = where((x == 0) & (y == 0), 1.0, x)
+    return unbroadcast(where(y == 0, 0.0, g) * y * base ** (y - 1), x)
 
 
 def _power_exponent(g, out, x, y):
-    # d/dy x^y = x^y log x, which tends to 0 with x
+    # d/dy x^y = x^y log x, which tends to 0 as x does
     slope = where(x == 0, 1.0, x).log() if isinstance(x, Tensor) else float(np.log(x or 1.0))
     return unbroadcast(where(x == 0, 0.0, g) * out * slope, y)
 
@@ -98,7 +104,7 @@ power.defvjp(x=_power_base, y=_power_exponent)
 
 @op
 def maximum(x, y, /):
-    """The larger of x and y, elementwise; where they are equal each gets half of the gradient."""
+    """The larger of x and y, elementwise; where they are equal, each gets half of the gradient."""
     return xp(x if not isinstance(x, float | int) else y).maximum(x, y)
 
 
@@ -110,7 +116,7 @@ maximum.defvjp(
 
 @op
 def minimum(x, y, /):
-    """The smaller of x and y, elementwise; where they are equal each gets half of the gradient."""
+    """The smaller of x and y, elementwise; where they are equal, each gets half of the gradient."""
     return xp(x if not isinstance(x, float | int) else y).minimum(x, y)
 
 
@@ -121,18 +127,23 @@ minimum.defvjp(
 
 
 def _winners_share(g, won, tied):
-    """Keep g where won, and half of it where tied: the masks are constant."""
+    """Keep g where won, and half of it where tied; both masks are constant."""
     return where(won, g, 0.0) + where(tied, g * 0.5, 0.0)
 
 
 @op
 def where(condition, x, y, /):
     """x where condition is true, else y; all three broadcast together."""
+    # most calls are gradients that set to 0 what was not chosen; a kernel does that faster than np.where
     if _is_zero(y) and _is_mask_of(condition, x):
         return masked(x, condition)
     if _is_zero(x) and _is_mask_of(condition, y):
         return masked(y, np.logical_not(condition))
-    out = xp(next((a for a in (condition, x) if not isinstance(a, float | int)), y)).where(condition, x, y)
+
+    first_array = next((a for a in (condition, x) if not isinstance(a, float | int)), y)
+    out = xp(first_array).where(condition, x, y)
+
+    # a choice between two Python floats is float32, as they are elsewhere
     numbers = isinstance(x, float | int) and isinstance(y, float | int)
     return out.astype(np.float32) if numbers and out.dtype == np.float64 else out
 
@@ -150,7 +161,7 @@ def _is_zero(x):
 
 
 def _is_mask_of(condition, x):
-    """Tell whether the CPU's faster kernel can choose from x by condition."""
+    """Tell whether the fast CPU kernel can apply condition to x."""
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         return False
     return isinstance(condition, bool) or condition.dtype == bool
@@ -158,7 +169,7 @@ def _is_mask_of(condition, x):
 
 @op
 def astype(x, /, dtype):
-    """x with another dtype, of real numbers. The gradient comes back in x's own."""
+    """x converted to another dtype of real numbers. The gradient is converted back to x's own."""
     out = x.astype(dtype)
     if out.dtype.kind not in "fiub":
         raise TypeError(f"astype: {out.dtype} holds no real numbers; use a float, integer or bool dtype")
@@ -170,7 +181,7 @@ astype.defvjp(x=lambda g, out, x, dtype: g.astype(x.dtype))
 
 @op
 def to_device(x, /, device):
-    """x on device "cpu", "cuda" or "cuda:N". The gradient comes back to x's own device."""
+    """x on device "cpu", "cuda" or "cuda:N". The gradient is moved back to x's own device."""
     return move(x, device)
 
 

@@ -2,9 +2,9 @@
 
     T(x, w, g) = sum of g * (w correlated with x)
 
-convolve = dT/dg, convolve_transposed = dT/dx, convolve_weight = dT/dw. Each is linear in both of its arguments, and its
-gradients are the other two, so the three are closed under differentiation: six one-line rules give every order.
-conv2d and conv_transpose2d are what users call, with PyTorch's arguments. Dumoulin & Visin, arXiv 1603.07285.
+convolve = dT/dg, convolve_transposed = dT/dx, convolve_weight = dT/dw. Each is linear in its two arguments, and its two
+gradients are the other two ops: the three are closed under differentiation, so six one-line rules give every order.
+Users call conv2d and conv_transpose2d, which have PyTorch's arguments. Dumoulin & Visin, arXiv 1603.07285.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..kernels import kernels_for
 from ..kernels.geometry import Geometry, padding_pairs, pair
 from ..op import as_tensor, op
 from ..tensor import Tensor
+from .padding import pad
 from .reduce import sum
-from .shape import pad
 
 
 @op(dtypes="sums")
@@ -55,15 +55,15 @@ convolve_weight.defvjp(
 )
 
 
-# ---- what users call -------------------------------------------------------------------------------------------------
+# ---- with PyTorch's arguments ----------------------------------------------------------------------------------------
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     """Slide w over x. x (N,C,H,W), w (O,C/groups,kh,kw), b (O) or None -> (N,O,oh,ow).
 
     stride, dilation: an int or (vertical, horizontal). padding: an int, (vertical, horizontal),
-    ((top, bottom), (left, right)), "valid" for none, or "same" for an output of x's size (stride 1 only).
-    oh = floor((H + top + bottom - dh (kh - 1) - 1) / sh) + 1.
+    ((top, bottom), (left, right)), "valid" for none, or "same" for an output of x's size (only with stride 1).
+    oh = floor((H + top + bottom - dh (kh - 1) - 1) / sh) + 1, where sh is the vertical stride and dh the dilation.
     ValueError if channels, groups or sizes do not fit.
     """
     x, w = _tensors("conv2d", x, w, b)
@@ -73,29 +73,31 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     O, C = w.shape[0], w.shape[1] * geo.groups
     if x.shape[1] != C:
         raise ValueError(
-            f"conv2d: x has {x.shape[1]} channels, w expects {C}; w must be (O, {x.shape[1]}/groups, kh, kw), it is"
+            f"conv2d: x has {x.shape[1]} channels, w expects {C}; w must be (O, {x.shape[1]}/groups, kh, kw), but is"
             f" {w.shape} with {geo.groups} groups"
         )
     _check_outputs("conv2d", O, b, geo, O)
     if min(geo.output) < 1:
-        raise ValueError(f"conv2d: the kernel spans {geo.extent}, x with its padding is smaller: {x.shape[2:]}")
+        raise ValueError(f"conv2d: the kernel spans {geo.extent}, more than x, {x.shape[2:]}, with its padding")
     return convolve(x, w, b, geo)
 
 
 def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """Spread x over windows weighted by w: the adjoint of conv2d. x (N,O,h,w), w (O,C/groups,kh,kw) -> (N,C,H,W).
 
-    H = (h - 1) sh - top - bottom + dh (kh - 1) + 1 + output_padding, which tells apart the sizes that conv2d with this
-    stride maps to h; it must be less than the stride or the dilation. Other arguments and errors as conv2d.
+    H = (h - 1) sh - top - bottom + dh (kh - 1) + 1 + output_padding. With a stride, conv2d maps several heights H to
+    the same h; output_padding, less than the stride or the dilation, chooses between them. Other arguments and errors
+    as for conv2d.
     """
     x, w = _tensors("conv_transpose2d", x, w, b)
     geo = _geometry("conv_transpose2d", (1, 1), w.shape[2:], stride, padding, dilation, groups)
     extra = pair("conv_transpose2d: output_padding", output_padding, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, geo.stride, geo.dilation)):
         raise ValueError(
-            f"conv_transpose2d: output_padding is {extra}; it must be less than stride {geo.stride} or dilation"
+            f"conv_transpose2d: output_padding is {extra}; it must be less than the stride, {geo.stride}, or the"
+            f" dilation, {geo.dilation}"
         )
-    # a whole stride more is a zero more at the end of x
+    # adding a whole stride to the output is adding a zero to the end of x
     x = pad(x, ((0, 0), (0, 0), *((0, e // s) for e, s in zip(extra, geo.stride))))
     extra = tuple(e % s for e, s in zip(extra, geo.stride))
     H, W = (
@@ -103,7 +105,7 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
         for n, s, (before, after), span, e in zip(x.shape[2:], geo.stride, geo.padding, geo.extent, extra)
     )
     if min(H, W) < 1:
-        raise ValueError(f"conv_transpose2d: padding {geo.padding} leaves nothing of the output, ({H}, {W})")
+        raise ValueError(f"conv_transpose2d: padding {geo.padding} leaves an output of ({H}, {W}); reduce it")
     if x.shape[1] != w.shape[0]:
         raise ValueError(f"conv_transpose2d: x has {x.shape[1]} channels; w must be ({x.shape[1]}, C/groups, kh, kw)")
     _check_outputs("conv_transpose2d", w.shape[0], b, geo, w.shape[1] * geo.groups)
@@ -122,7 +124,7 @@ def im2col(x, /, geo):
 
 @op(dtypes="sums")
 def col2im(x, /, geo):
-    """Add columns up at the pixels they come from: the adjoint of im2col. (N, C kh kw, oh ow) -> (N,C,H,W)."""
+    """Add columns up at the pixels that they come from: the adjoint of im2col. (N, C kh kw, oh ow) -> (N,C,H,W)."""
     return kernels_for("conv", x).col2im(x, geo)
 
 
@@ -131,30 +133,31 @@ col2im.defvjp(x=lambda g, out, x, geo: im2col(g, geo))
 
 
 def unfold(x, kernel_size, *, dilation=1, padding=0, stride=1):
-    """Lay windows out as columns. x (N,C,H,W) -> (N, C kh kw, oh ow). Then conv2d is w.reshape(O, -1) @ columns."""
+    """Lay windows out as columns: conv2d is then w.reshape(O, -1) @ columns. x (N,C,H,W) -> (N, C kh kw, oh ow)."""
     (x,) = _tensors("unfold", x)
     kernel = pair("unfold: kernel_size", kernel_size, 1)
     geo = _geometry("unfold", x.shape[2:], kernel, stride, padding, dilation, 1)
     if min(geo.output) < 1:
-        raise ValueError(f"unfold: the kernel spans {geo.extent}, x with its padding is smaller: {x.shape[2:]}")
+        raise ValueError(f"unfold: the kernel spans {geo.extent}, more than x, {x.shape[2:]}, with its padding")
     return im2col(x, geo)
 
 
 def fold(x, output_size, kernel_size, *, dilation=1, padding=0, stride=1):
-    """Add columns up where unfold took them from. x (N, C kh kw, oh ow) -> (N, C, *output_size)."""
+    """Add columns up at the pixels that unfold took them from. x (N, C kh kw, oh ow) -> (N, C, *output_size)."""
     x = x if isinstance(x, Tensor) else Tensor(x)
-    kernel, size = pair("fold: kernel_size", kernel_size, 1), pair("fold: output_size", output_size, 1)
+    kernel = pair("fold: kernel_size", kernel_size, 1)
+    size = pair("fold: output_size", output_size, 1)
     geo = _geometry("fold", size, kernel, stride, padding, dilation, 1)
     (kh, kw), (oh, ow) = kernel, geo.output
     if x.ndim != 3 or x.shape[1] % (kh * kw) or x.shape[2] != oh * ow:
-        raise ValueError(f"fold: x has shape {x.shape}; want (N, C * {kh * kw}, {oh} * {ow})")
+        raise ValueError(f"fold: x has shape {x.shape}; it must be (N, C * {kh * kw}, {oh} * {ow})")
     return col2im(x, geo)
 
 
 def conv_matrix(w, input_size, *, stride=1, padding=0, dilation=1, groups=1):
-    """Write conv2d with the kernel w out as a sparse matrix: conv2d(x, w) = (C @ x.ravel()).reshape(O, oh, ow).
+    """Write conv2d with the kernel w as a sparse matrix A: conv2d(x, w) = (A @ x.ravel()).reshape(O, oh, ow).
 
-    w (O,C/groups,kh,kw), an array; x (C,H,W) with (H,W) = input_size. -> scipy.sparse array (O oh ow, C H W), whose
+    w (O,C/groups,kh,kw), an array; x (C,H,W) with (H,W) = input_size -> a scipy.sparse array (O oh ow, C H W). Its
     transpose is the transposed convolution.
     """
     from scipy import sparse
@@ -164,9 +167,11 @@ def conv_matrix(w, input_size, *, stride=1, padding=0, dilation=1, groups=1):
     geo = _geometry("conv_matrix", size, w.shape[2:], stride, padding, dilation, groups)
     O, C = len(w), w.shape[1] * geo.groups
     positions = geo.output[0] * geo.output[1]
-    # the number of the pixel under each tap at each position, from 1; 0 in the padding
+    # which pixel, counted from 1, lies under each weight at each position? 0 stands for the padding
     pixels = np.arange(1, C * size[0] * size[1] + 1, dtype=np.float64).reshape(1, C, *size)
     under = kernels_for("conv", pixels).im2col(pixels, geo)[0].astype(np.int64).reshape(geo.groups, -1, positions)
+
+    # a row for each output: the weights of its channel, in the columns of the pixels under them
     rows, columns, values = [], [], []
     for o, p in itertools.product(range(O), range(positions)):
         taps = under[o // (O // geo.groups), :, p]
@@ -182,17 +187,17 @@ def conv_matrix(w, input_size, *, stride=1, padding=0, dilation=1, groups=1):
 
 
 def _tensors(name, *xs):
-    """Return x and w as tensors of four axes; the bias is left to be."""
+    """Return x and w as tensors, after checking that they have four axes; the bias only takes part in their dtype."""
     tensors = [as_tensor(x, xs) for x in xs[:2]]
-    for letter, t in zip("xw", tensors):
+    for letter, axes, t in zip("xw", ("(N,C,H,W)", "(O,C/groups,kh,kw)"), tensors):
         if t.ndim != 4:
-            raise ValueError(f"{name}: {letter} has shape {t.shape}; want four axes, (N,C,H,W) or (O,C/groups,kh,kw)")
+            raise ValueError(f"{name}: {letter} has shape {t.shape}; it needs four axes, {axes}")
     return tensors
 
 
 def _geometry(name, size, kernel, stride, padding, dilation, groups):
     if not isinstance(groups, int | np.integer) or groups < 1:
-        raise ValueError(f"{name}: groups is {groups!r}; it must be a whole number from 1")
+        raise ValueError(f"{name}: groups is {groups!r}; it must be a positive integer")
     if 0 in kernel:
         raise ValueError(f"{name}: the kernel is {kernel}; it must be at least (1, 1)")
     return Geometry(
@@ -206,19 +211,22 @@ def _geometry(name, size, kernel, stride, padding, dilation, groups):
 
 
 def _padding_by_name(name, padding, kernel, stride, dilation):
-    """Return the padding that "same" or "valid" means; an odd pixel of it goes to the bottom and to the right."""
+    """Return the padding that "same" or "valid" stands for; of an odd number, bottom and right get one pixel more."""
     if padding == "valid":
         return 0
     if padding != "same":
         raise ValueError(f"{name}: padding is {padding!r}; it must be a number, pairs, 'same' or 'valid'")
     if pair(f"{name}: stride", stride, 1) != (1, 1):
-        raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}; give the padding in numbers")
+        raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}; give the padding as numbers")
     total = [d * (k - 1) for k, d in zip(kernel, pair(f"{name}: dilation", dilation, 1))]
     return tuple((n // 2, n - n // 2) for n in total)
 
 
 def _check_outputs(name, O, b, geo, channels):
     if O % geo.groups:
-        raise ValueError(f"{name}: the {O} rows of w do not divide into {geo.groups} groups")
-    if b is not None and tuple(np.shape(b.data if isinstance(b, Tensor) else b)) != (channels,):
-        raise ValueError(f"{name}: b must have shape ({channels},), one number an output channel")
+        raise ValueError(f"{name}: {geo.groups} groups do not divide the {O} rows of w; choose a divisor of {O}")
+    if b is None:
+        return
+    shape = tuple(np.shape(b.data if isinstance(b, Tensor) else b))
+    if shape != (channels,):
+        raise ValueError(f"{name}: b has shape {shape}; it must be ({channels},), one number per output channel")

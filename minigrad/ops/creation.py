@@ -1,4 +1,4 @@
-"""Tensors of given numbers: constants, or leaves with requires_grad=True. float32 unless a dtype is given."""
+"""New tensors: constants, or leaves with requires_grad=True. float32 unless a dtype is given."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from ..tensor import Tensor
 
 
 def zeros(shape, dtype=np.float32, *, requires_grad=False):
-    """Zeros of a shape, an int or several."""
+    """Zeros of a given shape, an int or a sequence of ints."""
     return Tensor(np.zeros(shape, dtype), requires_grad)
 
 
 def ones(shape, dtype=np.float32, *, requires_grad=False):
-    """Ones of a shape, an int or several."""
+    """Ones of a given shape, an int or a sequence of ints."""
     return Tensor(np.ones(shape, dtype), requires_grad)
 
 
 def full(shape, fill_value, dtype=None, *, requires_grad=False):
-    """One number at every place of a shape; in the number's own dtype if None, float32 of a Python float."""
+    """A tensor filled with one number, in that number's dtype if None; a Python float makes float32."""
     value = Tensor(fill_value).data
     return Tensor(np.full(shape, value, dtype or value.dtype), requires_grad)
 
 
 def arange(start, stop=None, step=1, dtype=None, *, requires_grad=False):
-    """The numbers from start (0, if one number is given) to stop, without it, in steps. int64 of whole numbers."""
+    """The numbers from start up to, but not including, stop; arange(n) starts at 0. Integers make int64."""
     start, stop = (0, start) if stop is None else (start, stop)
     numbers = np.arange(start, stop, step, dtype=dtype)
+    # Python floats become float32, as everywhere; NumPy scalars keep their dtype
     python_floats = not any(hasattr(n, "dtype") for n in (start, stop, step))
     if dtype is None and numbers.dtype == np.float64 and python_floats:
         numbers = numbers.astype(np.float32)
@@ -38,37 +39,38 @@ def arange(start, stop=None, step=1, dtype=None, *, requires_grad=False):
 
 
 def zeros_like(x, dtype=None):
-    """Zeros of the shape and device of x, and of its dtype unless another is given."""
+    """Zeros with the shape and device of x, and its dtype unless another is given."""
     x = as_tensor(x).data
     return Tensor.wrap(xp(x).zeros_like(x, dtype))
 
 
 def ones_like(x, dtype=None):
-    """Ones of the shape and device of x, and of its dtype unless another is given."""
+    """Ones with the shape and device of x, and its dtype unless another is given."""
     x = as_tensor(x).data
     return Tensor.wrap(xp(x).ones_like(x, dtype))
 
 
 def full_like(x, fill_value, dtype=None):
-    """One number at every place of the shape and device of x, in its dtype unless another is given."""
+    """A tensor filled with one number, with the shape and device of x, and its dtype unless another is given."""
     x = as_tensor(x).data
     return Tensor.wrap(xp(x).full_like(x, fill_value, dtype))
 
 
 def one_hot(index, num_classes, dtype=np.float32):
-    """1 at the index of each class, 0 at all others: integers (..) in [0, num_classes) -> (.., num_classes)."""
+    """Vectors of zeros with a 1 at the index given: integers (..) in [0, num_classes) -> (.., num_classes)."""
     classes = as_tensor(index).data
     if classes.dtype.kind not in "iu":
-        raise TypeError(f"one_hot: got {classes.dtype} indices; integers are needed")
+        raise TypeError(f"one_hot: got {classes.dtype} indices; they must be integers")
     if classes.size and not (classes.min() >= 0 and classes.max() < num_classes):
         raise IndexError(
             f"one_hot: indices from {classes.min()} to {classes.max()}; there are classes 0 to {num_classes - 1}"
         )
-    return Tensor.wrap((classes[..., None] == xp(classes).arange(num_classes)).astype(dtype))
+    ones = classes[..., None] == xp(classes).arange(num_classes)  # (..,1) against (num_classes)
+    return Tensor.wrap(ones.astype(dtype))
 
 
 def from_dlpack(x: Any) -> Tensor:
-    """Return a Tensor that shares the memory of x, an array of any library that speaks DLPack."""
+    """Return a Tensor that shares the memory of x, an array of any library that supports DLPack."""
     kind, _ = x.__dlpack_device__()
     if kind == 1:  # kDLCPU
         return Tensor.wrap(np.from_dlpack(x))

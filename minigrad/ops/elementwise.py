@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..op import op, real
+from ..op import op
 from .arithmetic import where
 
 
@@ -71,7 +71,7 @@ def square(x, /):
     return x * x
 
 
-# 2 x first: the cotangent of a sum is one number repeated, whose double would lie in no order that suits x
+# 2 x comes first: behind a sum, g is one number repeated along every axis, and 2 g would not be laid out in memory as x
 square.defvjp(x=lambda g, out, x: g * (2.0 * x))
 
 
@@ -108,68 +108,25 @@ def tanh(x, /):
     return xp(x).tanh(x)
 
 
+# d/dx tanh(x) = 1 - tanh(x)^2
 tanh.defvjp(x=lambda g, out, x: g * (1.0 - square(out)))
 
 
 @op(dtypes="real")
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
-    with np.errstate(over="ignore"):  # e**-x = inf far below 0 gives the right answer, 0
-        return 1.0 / (1.0 + xp(x).exp(-1.0 * x))  # not -x, which wraps unsigned integers
+    with np.errstate(over="ignore"):  # far below 0, e**-x = inf gives the right answer, 0
+        return 1.0 / (1.0 + xp(x).exp(-1.0 * x))  # not -x, which would wrap around in unsigned integers
 
 
+# d/dx s(x) = e^-x / (1 + e^-x)^2 = s(x) (1 - s(x))
 sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
-
-
-@op(dtypes="real")
-def softplus(x, /):
-    """log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), which cannot overflow."""
-    return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-1.0 * xp(x).abs(x)))
-
-
-softplus.defvjp(x=lambda g, out, x: g * sigmoid(x))
-
-
-@op
-def relu(x, /):
-    """max(x, 0); the gradient at 0 is 0."""
-    return xp(x).maximum(x, xp(x).zeros_like(x))  # NumPy takes twice as long against a scalar
-
-
-# a choice, not a product with the mask: where the slope is 0 an infinite g must not become NaN
-relu.defvjp(x=lambda g, out, x: where(x > 0, g, 0.0))
-
-
-@op(dtypes="real")
-def leaky_relu(x, /, slope=0.01):
-    """x where x > 0, else slope * x."""
-    if 0 < slope <= 1:  # the same, and several times as fast
-        return xp(x).maximum(x, slope * x)
-    return xp(x).where(x > 0, x, slope * x)
-
-
-def _leaky_relu_rule(g, out, x, slope):
-    if slope == 0:
-        return where(x > 0, g, 0.0)
-    return g * ((x > 0) * (1.0 - slope) + slope).detach().astype(g.dtype)
-
-
-leaky_relu.defvjp(x=_leaky_relu_rule)
-
-
-@op(dtypes="real")
-def elu(x, /, alpha=1.0):
-    """x where x > 0, else alpha * (e**x - 1). Clevert et al. 2016, arXiv 1511.07289."""
-    return xp(x).maximum(x, 0) + alpha * xp(x).expm1(xp(x).minimum(x, 0))
-
-
-# below 0 the slope is alpha e^x; -relu(-x) = min(x, 0) keeps e^x finite above
-elu.defvjp(x=lambda g, out, x, alpha: where(x > 0, g, 0.0) + where(x <= 0, g, 0.0) * alpha * exp(-relu(-x)))
 
 
 @op(dtypes="real")
 def erf(x, /):
     """The error function 2/sqrt(pi) * integral of e**(-t*t) from 0 to x."""
+    # NumPy and CuPy have no erf of their own
     if xp(x) is np:
         from scipy import special
     else:
@@ -180,44 +137,21 @@ def erf(x, /):
 erf.defvjp(x=lambda g, out, x: g * (2.0 / math.sqrt(math.pi)) * exp(-square(x)))
 
 
-def gelu(x, approximate="none"):
-    """x * P(Z < x) for a standard normal Z; by tanh instead of erf with approximate="tanh".
-
-    Hendrycks & Gimpel 2016, arXiv 1606.08415.
-    """
-    (x,) = real(x)
-    if approximate == "tanh":
-        return x * (0.5 + 0.5 * tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
-    if approximate != "none":
-        raise ValueError(f"gelu: approximate {approximate!r} is none of 'none', 'tanh'")
-    return x * (0.5 + 0.5 * erf(x * math.sqrt(0.5)))
-
-
-def silu(x):
-    """x * sigmoid(x), also called swish. Elfwing et al. 2018, arXiv 1702.03118."""
-    (x,) = real(x)
-    return x * sigmoid(x)
-
-
 @op
 def clip(x, /, min=None, max=None):
-    """x limited to [min, max], numbers or None; the gradient at a limit is that of the inside."""
+    """x limited to [min, max], each a number or None; at a limit the gradient passes, as it does between them."""
     if min is None and max is None:
         raise ValueError("clip: min and max are both None; give at least one")
     if x.dtype.kind != "f" and float in (type(min), type(max)):
-        x = x.astype(np.float32)  # as beside a Python float everywhere
+        x = x.astype(np.float32)  # a Python float turns integers into float32, here as everywhere
     return xp(x).clip(x, min, max)
 
 
 def _inside(x, min, max):
-    """Tell where clip leaves x as it is."""
-    above, below = x >= (-math.inf if min is None else min), x <= (math.inf if max is None else max)
+    """Tell where clip leaves x unchanged."""
+    above = x >= (-math.inf if min is None else min)
+    below = x <= (math.inf if max is None else max)
     return above & below
 
 
 clip.defvjp(x=lambda g, out, x, min, max: where(_inside(x, min, max), g, 0.0))
-
-
-def hardtanh(x, min=-1.0, max=1.0):
-    """x limited to [min, max], by default [-1, 1]: the straight-line tanh."""
-    return clip(x, min, max)

@@ -1,4 +1,4 @@
-"""Elements in order of size. Where each comes from is constant, so a gradient goes back there."""
+"""Sorting. Where each element comes from is constant, so gradients are moved back to there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from .shape import check_axis, gather
 
 @op
 def sort(x, /, axis=-1):
-    """x in ascending order along an axis. The other way round is flip(sort(x), -1)."""
+    """x in ascending order along an axis. For descending order, flip(sort(x), -1)."""
     return xp(x).sort(x, axis=check_axis("sort", axis, x.ndim))
 
 
 def _sort_rule(g, out, x, axis):
-    places = argsort(argsort(x, axis), axis)  # constant: where each element of x went
+    # argsort is a permutation, and its own argsort the inverse one: where each element of x went
+    places = argsort(argsort(x, axis), axis)  # constant
     return gather(g, places, axis=axis)
 
 
@@ -23,20 +24,21 @@ sort.defvjp(x=_sort_rule)
 
 
 def argsort(x, axis=-1):
-    """The indices of the elements in ascending order along an axis, equal ones as they stand. Integers: no gradient."""
+    """The indices that sort x along an axis; equal elements keep their order. An integer tensor: no gradient."""
     x = as_tensor(x).data
     return Tensor.wrap(xp(x).argsort(x, axis=check_axis("argsort", axis, x.ndim), kind="stable"))
 
 
 def topk(x, k, axis=-1):
-    """The k largest elements along an axis in descending order, and their indices: of equal ones the first."""
+    """The k largest elements along an axis, in descending order, and their indices; of equal elements, the first."""
     x = as_tensor(x)
     axis = check_axis("topk", axis, x.ndim)
     n = x.shape[axis]
     if not 0 <= k <= n:
-        raise ValueError(f"topk: k is {k}; axis {axis} has {n} elements")
-    # ascending from the end, read from its end: so that the first of equal elements comes first
-    reverse = (slice(None),) * axis + (slice(None, None, -1),)
+        raise ValueError(f"topk: k is {k}; axis {axis} has {n} elements, so it must be from 0 to {n}")
+    # sort x reversed and reverse the result: of equal elements, which keep their order, the first then comes first
+    before = (slice(None),) * axis
+    reverse = (*before, slice(None, None, -1))
     index = n - 1 - argsort(x.data[reverse], axis).data[reverse]
-    index = index[(slice(None),) * axis + (slice(k),)]
+    index = index[(*before, slice(k))]
     return gather(x, index, axis=axis), Tensor.wrap(index)

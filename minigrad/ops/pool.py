@@ -1,8 +1,8 @@
 """Pooling: one number for each window of an image.
 
-Max pooling picks a pixel of each window. Its gradient goes to where they lie, which is constant: a scatter, whose
-gradient is the gather from those places. These two are linear, each the gradient of the other.
-Average pooling is a sum over windows; its gradient spreads numbers over windows, which is also how images are enlarged.
+Max pooling picks a pixel from each window. Its gradient is put back where those pixels lie, which is constant: a
+scatter, whose gradient is in turn the gather from the same places. Both are linear, and each is the other's gradient.
+Average pooling sums over windows; its gradient spreads numbers over windows, which also serves to enlarge images.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .reduce import mean
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False):
-    """Largest pixel of each window. x (N,C,H,W) -> (N,C,oh,ow). The first of equal ones gets the gradient.
+    """Largest pixel of each window. x (N,C,H,W) -> (N,C,oh,ow). Of equal pixels, the first gets the gradient.
 
-    kernel_size, stride (None: the kernel's size), padding: an int or (vertical, horizontal); the padding never wins.
-    oh = floor((H + 2 padding - kernel) / stride) + 1; with ceil_mode rounded up, unless the last window would begin
-    beyond the image. ValueError where the padding exceeds half of the kernel, or the kernel the padded image.
+    kernel_size, stride (None: the kernel's size), padding: an int or (vertical, horizontal). The padding never wins.
+    oh = floor((H + 2 padding - kernel) / stride) + 1. ceil_mode rounds up instead, unless the last window would begin
+    beyond the image. ValueError if the padding exceeds half of the kernel, or the kernel the padded image.
     """
     x = _images("max_pool2d", x)
     geo = _geometry("max_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
@@ -40,12 +40,14 @@ def pool_largest(x, /, geo):
 
 @op
 def pool_gather(x, /, winner, geo):
-    """One pixel of each window of x (N,C,H,W), the (i, j) told by winner = i kw + j (N,C,oh,ow) -> (N,C,oh,ow)."""
+    """The pixel (i, j) of each window of x (N,C,H,W), where winner = i kw + j (N,C,oh,ow) -> (N,C,oh,ow)."""
     N, C, H, W = x.shape
     (sh, sw), ((top, _), (left, _)) = geo.stride, geo.padding
     i, j = winner // geo.kernel[1], winner % geo.kernel[1]
+    # where the windows begin, plus the place within each of them
     rows = xp(x).arange(geo.output[0])[:, None] * sh - top + i
     columns = xp(x).arange(geo.output[1]) * sw - left + j
+    # as indices into the flat x
     plane = xp(x).arange(N * C).reshape(N, C, 1, 1)
     return x.reshape(-1)[(plane * H + rows) * W + columns]
 
@@ -67,14 +69,16 @@ pool_scatter.defvjp(x=lambda g, out, x, winner, geo: pool_gather(g, winner, geo)
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-    """Mean of each window. x (N,C,H,W) -> (N,C,oh,ow). Arguments, sizes and errors as max_pool2d.
+    """Mean of each window. x (N,C,H,W) -> (N,C,oh,ow). Arguments, sizes and errors as for max_pool2d.
 
-    The padding counts as zeros, or not at all where count_include_pad is False. What ceil_mode adds never counts.
+    The padding counts as zeros, or not at all if count_include_pad is False. What ceil_mode adds never counts.
     """
     x = _images("avg_pool2d", x)
     geo = _geometry("avg_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    counts = np.outer(*(_window_lengths(geo, axis, count_include_pad) for axis in (0, 1)))  # (oh,ow)
-    if x.dtype == np.float16:  # the sum of a window may be too large where its mean is not
+    heights = _window_lengths(geo, 0, count_include_pad)
+    widths = _window_lengths(geo, 1, count_include_pad)
+    counts = np.outer(heights, widths)  # (oh,ow)
+    if x.dtype == np.float16:  # the sum of a window may be too large for it where the mean is not
         return (sum_pool2d(x.astype(np.float32), geo) / xp(x.data).asarray(counts, np.float32)).astype(np.float16)
     return sum_pool2d(x, geo) / xp(x.data).asarray(counts, x.dtype)
 
@@ -89,8 +93,11 @@ def _window_lengths(geo: Geometry, axis: int, count_include_pad: bool) -> np.nda
 
 @op(dtypes="sums")
 def sum_pool2d(x, /, geo):
-    """Sum of each window, padded with zeros. x (N,C,H,W) -> (N,C,oh,ow)."""
-    rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))  # in x's order in memory
+    """Sum of each window, padded with zeros. x (N,C,H,W) -> (N,C,oh,ow).
+
+    First along columns, then along rows: kh + kw additions per window instead of kh kw.
+    """
+    rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))  # in x's memory order
     for position, pixel in _taps(geo, 0):
         rows[:, :, position] += x[:, :, pixel]
     out = xp(x).zeros_like(x, shape=(*x.shape[:2], *geo.output))
@@ -101,7 +108,7 @@ def sum_pool2d(x, /, geo):
 
 @op(dtypes="sums")
 def sum_unpool2d(x, /, geo):
-    """Spread each number over its window, adding up: the adjoint of sum_pool2d. (N,C,oh,ow) -> (N,C,H,W)."""
+    """Add each number to every pixel of its window: the adjoint of sum_pool2d. x (N,C,oh,ow) -> (N,C,H,W)."""
     rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))
     for position, pixel in _taps(geo, 1):
         rows[..., pixel] += x[..., position]
@@ -116,9 +123,10 @@ sum_unpool2d.defvjp(x=lambda g, out, x, geo: sum_pool2d(g, geo))
 
 
 def _taps(geo: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
-    """Yield, for each place in the window, the positions at which it lies on a pixel, and those pixels."""
+    """Yield, for each place k in a window, the windows whose place k lies inside the image, and those pixels."""
     n, stride, before, outputs = geo.input[axis], geo.stride[axis], geo.padding[axis][0], geo.output[axis]
     for k in range(geo.kernel[axis]):
+        # window i has its place k on pixel i stride + k - before, which must be from 0 to n - 1
         first = max(0, math.ceil((before - k) / stride))
         last = min(outputs - 1, (n - 1 + before - k) // stride)
         if first <= last:
@@ -127,16 +135,18 @@ def _taps(geo: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
 
 
 def adaptive_avg_pool2d(x, output_size):
-    """Mean of each window of as many as are wanted: x (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size, a number or two.
+    """Mean of each of oh x ow windows: x (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size, one number or two.
 
-    Window i of n pixels goes from floor(i n / m) to ceil((i + 1) n / m), so that m of them cover all; PyTorch's.
+    Of m windows on n pixels, window i reaches from floor(i n / m) to ceil((i + 1) n / m), as in PyTorch.
     """
     x = _images("adaptive_avg_pool2d", x)
     size = pair("adaptive_avg_pool2d: output_size", output_size, 1)
     if 0 in x.shape[2:]:
-        raise ValueError(f"adaptive_avg_pool2d: x has shape {x.shape}; there are no pixels to average")
+        raise ValueError(f"adaptive_avg_pool2d: x has shape {x.shape}; it must have pixels to average")
     if size == (1, 1):
         return mean(x, (2, 3), keepdims=True)
+
+    # averaging along an axis is a linear map of it: (oh,H) @ (N,C,H,W) @ (W,ow) -> (N,C,oh,ow)
     vertical, horizontal = (
         Tensor.wrap(xp(x.data).asarray(_averages(n, m), x.dtype)) for n, m in zip(x.shape[2:], size)
     )
@@ -144,7 +154,7 @@ def adaptive_avg_pool2d(x, output_size):
 
 
 def _averages(n: int, m: int) -> np.ndarray:
-    """Return the matrix (m,n) of the means of m windows of n pixels."""
+    """Return the matrix (m,n) that takes the means of m windows on n pixels."""
     matrix = np.zeros((m, n))
     for i in range(m):
         start, stop = i * n // m, -(-(i + 1) * n // m)
@@ -158,7 +168,7 @@ def _averages(n: int, m: int) -> np.ndarray:
 def _images(name, x) -> Tensor:
     x = x if isinstance(x, Tensor) else Tensor(x)
     if x.ndim != 4 or x.dtype.kind != "f":
-        raise ValueError(f"{name}: x is {x.dtype} of shape {x.shape}; want floating-point images, (N,C,H,W)")
+        raise ValueError(f"{name}: x is {x.dtype} of shape {x.shape}; it must be floating-point images, (N,C,H,W)")
     return x
 
 
@@ -169,14 +179,14 @@ def _geometry(name, size, kernel_size, stride, padding, ceil_mode) -> Geometry:
     if any(p > k // 2 for p, k in zip(margin, kernel)):
         raise ValueError(f"{name}: padding is {margin}; it must be at most half of the kernel, {kernel}")
     if any(n + 2 * p < k for n, p, k in zip(size, margin, kernel)):
-        raise ValueError(f"{name}: the window {kernel} is larger than images of {size} with padding {margin}")
+        raise ValueError(f"{name}: the window {kernel} is larger than images of size {size} with padding {margin}")
     after = [_padding_after(*sizes, ceil_mode) for sizes in zip(size, kernel, strides, margin)]
     (top, left), (bottom, right) = margin, after
     return Geometry(size, kernel, strides, ((top, bottom), (left, right)))
 
 
 def _padding_after(n: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
-    """Return the padding at the end of an axis: with ceil_mode as much as the last window needs."""
+    """Return the padding at the end of an axis; with ceil_mode, as much as the last window needs."""
     if not ceil_mode:
         return padding
     last = math.ceil((n + 2 * padding - kernel) / stride) * stride - padding  # where the last window begins

@@ -1,4 +1,4 @@
-"""Rounding, and division with a remainder. What is whole is constant between its jumps: no gradient."""
+"""Rounding, and division with remainder. Rounded numbers are constant between their jumps: no gradient."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from ..op import op, unbroadcast
 
 @op
 def floor(x, /):
-    """The largest whole number up to x. Constant almost everywhere: no gradient."""
+    """The largest integer that does not exceed x. Constant almost everywhere: no gradient."""
     return xp(x).floor(x) if x.dtype.kind == "f" else x.copy()
 
 
 @op
 def ceil(x, /):
-    """The smallest whole number from x on. Constant almost everywhere: no gradient."""
+    """The smallest integer that is not less than x. Constant almost everywhere: no gradient."""
     return xp(x).ceil(x) if x.dtype.kind == "f" else x.copy()
 
 
 @op
 def round(x, /, decimals=0):
-    """x to so many decimals; halves to the even neighbour. Constant almost everywhere: no gradient."""
-    return xp(x).round(x if x.dtype != bool else x.astype(np.int8), decimals)  # not float16, as NumPy
+    """x rounded to a number of decimals, halves to the even neighbour. Constant almost everywhere: no gradient."""
+    return xp(x).round(x if x.dtype != bool else x.astype(np.int8), decimals)  # NumPy makes float16 of booleans
 
 
 @op
 def floor_divide(x, y, /):
-    """x // y, the largest whole number up to x / y. Constant almost everywhere: no gradient."""
+    """x // y, the largest integer that does not exceed x / y. Constant almost everywhere: no gradient."""
     return x // y
 
 
@@ -44,6 +44,7 @@ def remainder(x, y, /):
     return x % y
 
 
+# x // y is constant almost everywhere, so the slopes are 1 and -(x // y)
 remainder.defvjp(
     x=lambda g, out, x, y: unbroadcast(g, x),
     y=lambda g, out, x, y: unbroadcast(-g * floor_divide(x, y), y),

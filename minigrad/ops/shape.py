@@ -1,4 +1,4 @@
-"""Moving elements without changing them. Each rule is the move back."""
+"""Moving elements without changing them. Each gradient rule moves them back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from ..backend import xp
 from ..op import as_tensor, op, unbroadcast
 from ..tensor import Tensor
 
+# ---- axes ------------------------------------------------------------------------------------------------------------
+
 
 @op
 def reshape(x, /, shape):
-    """The elements of x, in order, in another shape; one length may be -1."""
+    """The elements of x, in order, in another shape. One length may be -1: whatever makes the sizes equal."""
     return x.reshape(shape)
 
 
@@ -23,7 +25,7 @@ reshape.defvjp(x=lambda g, out, x, shape: g.reshape(x.shape))
 
 @op
 def transpose(x, /, axes=None):
-    """x with its axes in the order of axes; reversed if None."""
+    """x with its axes in the given order; in reverse order if None."""
     return x.transpose(axes)
 
 
@@ -40,15 +42,16 @@ transpose.defvjp(x=_transpose_rule)
 def swapaxes(x, axis1, axis2):
     """x with two axes exchanged."""
     x = _tensor(x)
+    axis1 = check_axis("swapaxes", axis1, x.ndim)
+    axis2 = check_axis("swapaxes", axis2, x.ndim)
     axes = list(range(x.ndim))
-    axis1, axis2 = check_axis("swapaxes", axis1, x.ndim), check_axis("swapaxes", axis2, x.ndim)
     axes[axis1], axes[axis2] = axis2, axis1
     return transpose(x, tuple(axes))
 
 
 @op
 def broadcast_to(x, /, shape):
-    """x repeated along new leading axes and along axes of length 1, to shape."""
+    """x repeated along new leading axes, and along its axes of length 1, until it has the given shape."""
     return xp(x).broadcast_to(x, shape)
 
 
@@ -61,45 +64,51 @@ def squeeze(x, axis=None):
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else check_axes("squeeze", axis, x.ndim)
     for i in axes:
         if x.shape[i] != 1:
-            raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}; only length 1 can go")
+            raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}; it must have length 1")
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 def unsqueeze(x, axis):
-    """x with a new axis of length 1 at position axis of the result."""
+    """x with a new axis of length 1, at position axis of the result."""
     x = _tensor(x)
     axis = check_axis("unsqueeze", axis, x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
+# ---- joining and splitting -------------------------------------------------------------------------------------------
+
+
 @op
 def concatenate(*xs, axis=0):
-    """Join xs along an axis. concatenate([x, y], axis=0), shapes equal but for that axis."""
+    """Join xs along an existing axis; their shapes must be equal except there. concatenate([x, y], axis=0)."""
     for i, x in enumerate(xs):
         if np.ndim(x) == 0:
-            raise ValueError(f"concatenate: xs[{i}] has no axes; to join numbers, use stack, or write [x] for x")
+            raise ValueError(f"concatenate: xs[{i}] has no axes; join numbers with stack, or write [x] for x")
     check_axis("concatenate", axis, xs[0].ndim)
     return xp(xs[0]).concatenate(xs, axis=axis)
 
 
 def _concatenate_rule(g, out, i, xs, axis):
+    # the part of g that lies where xs[i] went
     start = sum(x.shape[axis] for x in xs[:i])
-    return g[(slice(None),) * (axis % g.ndim) + (slice(start, start + xs[i].shape[axis]),)]
+    stop = start + xs[i].shape[axis]
+    return g[_along(axis % g.ndim, slice(start, stop))]
 
 
 concatenate.defvjp(xs=_concatenate_rule)
 
 
 def stack(xs, axis=0):
-    """Join xs, all of one shape, along a new axis."""
+    """Join xs, at least one and all of one shape, along a new axis."""
     xs = [as_tensor(x, xs) for x in xs]
     if len({x.shape for x in xs}) != 1:
-        raise ValueError(f"stack: got the shapes {[x.shape for x in xs]}; one or more, all equal, are needed")
-    return concatenate([unsqueeze(x, axis) for x in xs], axis=check_axis("stack", axis, xs[0].ndim + 1))
+        raise ValueError(f"stack: got the shapes {[x.shape for x in xs]}; give at least one, and all equal")
+    axis = check_axis("stack", axis, xs[0].ndim + 1)
+    return concatenate([unsqueeze(x, axis) for x in xs], axis=axis)
 
 
 def split(x, indices_or_sections, axis=0):
-    """Cut x along an axis into equal sections (an int), or before each of the given indices. A list of views."""
+    """Cut x along an axis into equal sections (an int), or before each of the given indices -> a list of views."""
     x = _tensor(x)
     axis = check_axis("split", axis, x.ndim)
     n = x.shape[axis]
@@ -111,52 +120,24 @@ def split(x, indices_or_sections, axis=0):
     else:
         cuts = indices_or_sections
     bounds = [0, *cuts, n]
-    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in itertools.pairwise(bounds)]
+    return [x[_along(axis, slice(start, stop))] for start, stop in itertools.pairwise(bounds)]
 
 
-def pad(x, pad_width, mode="constant", constant_values=0.0):
-    """Surround x with more elements: pad_width ((before, after), ...) an axis, or one pair or number for all.
-
-    mode "constant" fills with constant_values, "edge" repeats the border, "reflect" mirrors about it.
-    ValueError for negative widths, and for a reflection wider than the axis allows.
-    """
-    x = _tensor(x)
-    widths = [tuple(pair) for pair in np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2)).tolist()]
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad: widths {widths} are negative; to cut, index x")
-    if not any(n for pair in widths for n in pair):
-        return x
-    if mode == "constant":
-        return _pad_constant(x, tuple(widths), constant_values)
-    if mode not in ("edge", "reflect"):
-        raise ValueError(f"pad: mode {mode!r} is none of 'constant', 'edge', 'reflect'")
-    for axis, (n, pair) in enumerate(zip(x.shape, widths)):
-        if pair == (0, 0):
-            continue
-        if max(pair) >= n if mode == "reflect" else n == 0:
-            raise ValueError(f"pad: axis {axis} of length {n} is too short to {mode} {max(pair)} elements")
-        x = take(x, np.pad(np.arange(n), pair, mode=mode), axis)
-    return x
-
-
-def _pad_constant(x, widths, value):
-    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
-    inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))
-    out = scatter(x, index=inside, shape=shape)
-    if value == 0:
-        return out
-    border = xp(x.data).full(shape, value, x.dtype)
-    border[inside] = 0
-    return out + border
+# ---- order -----------------------------------------------------------------------------------------------------------
 
 
 @op
 def roll(x, /, shift, axis=None):
-    """x rotated by shift places along an axis or several; elements that leave at the end return at the start."""
+    """x rotated by shift places along one axis or several; what leaves at the end comes in at the start."""
     return xp(x).roll(x, shift, axis)
 
 
-roll.defvjp(x=lambda g, out, x, shift, axis: roll(g, -shift if np.ndim(shift) == 0 else tuple(-n for n in shift), axis))
+def _roll_rule(g, out, x, shift, axis):
+    back = -shift if np.ndim(shift) == 0 else tuple(-n for n in shift)
+    return roll(g, back, axis)
+
+
+roll.defvjp(x=_roll_rule)
 
 
 @op
@@ -168,9 +149,12 @@ def flip(x, /, axis=None):
 flip.defvjp(x=lambda g, out, x, axis: flip(g, axis))
 
 
+# ---- indexing --------------------------------------------------------------------------------------------------------
+
+
 @op
 def getitem(x, /, index):
-    """x[index], basic or advanced: slices, None, Ellipsis, integers, integer arrays, a boolean mask."""
+    """x[index], basic or advanced: slices, None, Ellipsis, integers, integer arrays, or a boolean mask."""
     return x[index]
 
 
@@ -179,25 +163,32 @@ getitem.defvjp(x=lambda g, out, x, index: scatter(g, index, x.shape))
 
 @op
 def scatter(x, /, index, shape):
-    """Zeros of the given shape with x added at index, repeated places adding up: the adjoint of getitem."""
-    out = xp(x).zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)  # a sum, as sum's
+    """Zeros of the given shape with x added at index: the adjoint of getitem. What lands on one place is summed up."""
+    out = xp(x).zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)  # float16 is summed in float32
     parts = index if isinstance(index, tuple) else (index,)
-    if all(i is None or i is ... or isinstance(i, int | slice) or getattr(i, "dtype", None) == "bool" for i in parts):
-        out[index] = x  # slices and masks name no place twice
+    if all(_names_no_place_twice(part) for part in parts):
+        out[index] = x  # several times as fast as add.at
     else:
         xp(x).add.at(out, index, x)
     return out.astype(x.dtype, copy=False)
+
+
+def _names_no_place_twice(part) -> bool:
+    """Tell whether a part of an index is a slice, one integer or a mask; an array of integers may repeat itself."""
+    if part is None or part is ... or isinstance(part, int | slice):
+        return True
+    return getattr(part, "dtype", None) == "bool"
 
 
 scatter.defvjp(x=lambda g, out, x, index, shape: g[index])
 
 
 def take(x, indices, axis=None):
-    """The elements of x at integer indices along an axis; of x made flat if None."""
+    """The elements of x at integer indices along an axis; of the flattened x if None."""
     x = _tensor(x)
     if axis is None:
         return x.reshape(-1)[indices]
-    return x[(slice(None),) * check_axis("take", axis, x.ndim) + (indices,)]
+    return x[_along(check_axis("take", axis, x.ndim), indices)]
 
 
 def gather(x, index, axis):
@@ -214,28 +205,37 @@ def gather(x, index, axis):
 
 @op(dtypes="sums")
 def cumsum(x, /, axis=None):
-    """Sums of the elements of x up to and including each, along an axis; of x made flat if None."""
+    """Running sums along an axis, each including its own element; of the flattened x if None."""
     return xp(x).cumsum(x, axis)
 
 
+# element j counts in every sum from j on, so its gradient is the sum of g from j on: a cumsum from the other end
 cumsum.defvjp(x=lambda g, out, x, axis: flip(cumsum(flip(g, axis), axis), axis).reshape(x.shape))
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
 
 
 def check_axis(name: str, axis: int, ndim: int) -> int:
     """Return axis counted from 0; ValueError, naming the op, if there is no such axis."""
     if not isinstance(axis, int | np.integer) or not -ndim <= axis < ndim:
-        raise ValueError(f"{name}: axis {axis} is not among the axes {-ndim} to {ndim - 1} of {ndim} axes")
+        raise ValueError(f"{name}: axis is {axis}; with {ndim} axes it must be an integer from {-ndim} to {ndim - 1}")
     return axis % ndim
 
 
 def check_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """Return a set of axes (one, several, or None for all) as a sorted tuple counted from 0."""
+    """Return axes (one, several, or None for all) as a sorted tuple counted from 0; ValueError if one occurs twice."""
     if axis is None:
         return tuple(range(ndim))
     axes = [check_axis(name, i, ndim) for i in ([axis] if isinstance(axis, int | np.integer) else axis)]
     if len(set(axes)) < len(axes):
-        raise ValueError(f"{name}: axis {axis} names an axis twice")
+        raise ValueError(f"{name}: axis is {axis}, which names an axis twice; name each once")
     return tuple(sorted(axes))
+
+
+def _along(axis: int, index) -> tuple:
+    """Return what to index with to apply index to one axis and leave those before and after it whole."""
+    return (slice(None),) * axis + (index,)
 
 
 def _tensor(x) -> Tensor:

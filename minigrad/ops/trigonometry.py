@@ -1,4 +1,4 @@
-"""Sine, cosine and their kin, elementwise; angles are in radians."""
+"""Trigonometric and hyperbolic functions, elementwise. Angles are in radians."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ tan.defvjp(x=lambda g, out, x: g * (1.0 + square(out)))
 
 @op(dtypes="real")
 def arcsin(x, /):
-    """The angle in [-pi/2, pi/2] whose sine is x in [-1, 1]; the gradient at both ends is infinite."""
+    """The angle in [-pi/2, pi/2] whose sine is x in [-1, 1]; at both ends the gradient is infinite."""
     return xp(x).arcsin(x)
 
 
@@ -45,7 +45,7 @@ arcsin.defvjp(x=lambda g, out, x: g / sqrt(1.0 - square(x)))
 
 @op(dtypes="real")
 def arccos(x, /):
-    """The angle in [0, pi] whose cosine is x in [-1, 1]; the gradient at both ends is infinite."""
+    """The angle in [0, pi] whose cosine is x in [-1, 1]; at both ends the gradient is infinite."""
     return xp(x).arccos(x)
 
 
@@ -63,10 +63,11 @@ arctan.defvjp(x=lambda g, out, x: g / (1.0 + square(x)))
 
 @op(dtypes="real")
 def arctan2(y, x, /):
-    """The angle in [-pi, pi] at which the point (x, y) lies, from the direction (1, 0); y comes first, as in NumPy."""
+    """The angle in [-pi, pi] from the direction (1, 0) to the point (x, y); y comes first, as in NumPy."""
     return xp(x if not isinstance(x, float | int) else y).arctan2(y, x)
 
 
+# the angle grows along (-y, x), across the radius, by 1 / radius
 arctan2.defvjp(
     y=lambda g, out, y, x: unbroadcast(g * x / (x * x + y * y), y),
     x=lambda g, out, y, x: unbroadcast(-g * y / (x * x + y * y), x),
