@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .backend import device_of
 from .dtypes import floating, own
 from .instead import METHODS
 
@@ -19,14 +20,21 @@ class Methods:
 
     if TYPE_CHECKING:  # Tensor has these
         data: Any
-        shape: Any
-        ndim: Any
-        dtype: Any
-        device: Any
         requires_grad: bool
         wrap: Any
 
     # fmt: off
+    @property
+    def shape(self) -> tuple[int, ...]: return self.data.shape
+    @property
+    def ndim(self) -> int: return self.data.ndim
+    @property
+    def size(self) -> int: return self.data.size
+    @property
+    def dtype(self) -> np.dtype: return self.data.dtype
+    @property
+    def device(self) -> str: return device_of(self.data)
+
     # comparisons are constant almost everywhere, so they are no ops: boolean tensors without a gradient
     def __eq__(self, y: Any) -> Any: return self.wrap(self.data == _beside(self, y))
     def __ne__(self, y: Any) -> Any: return self.wrap(self.data != _beside(self, y))

@@ -1,29 +1,33 @@
 """@op: how an array function becomes differentiable.
 
     @op
-    def multiply(x, y, /):
-        return x * y
+    def multiply(x, w, /):
+        return x * w
 
     multiply.defvjp(
-        x=lambda g, out, x, y: unbroadcast(g * y, x),
-        y=lambda g, out, x, y: unbroadcast(g * x, y))
+        x=lambda g, out, x, w: unbroadcast(g * w, x),
+        w=lambda g, out, x, w: unbroadcast(g * x, w))
 
-The forward function sees arrays. Arguments before the "/" (or a "*xs") are inputs; the rest are parameters, which are
-never differentiated. There is one rule per input. A rule sees Tensors, the cotangent g of the output, the output, all
-inputs and all parameters, and returns the cotangent of its input: the vector-Jacobian product that tensor.py explains.
+The forward function sees arrays (and Python numbers as they are). Arguments before the "/", or a "*xs", are inputs; the
+rest are parameters, which are never differentiated. Each input has one rule, or None where there is nothing to
+differentiate. A rule sees the cotangent g of the output, the output, all inputs and all parameters, arrays being
+Tensors now, and returns what its input receives: the vector-Jacobian product (VJP) that tensor.py explains. unbroadcast
+sums it back to the input's shape.
 
-What happens, in order, when z = x * w is computed:
+What happens, in order, when y = x * w is computed:
 
  1. Tensor.__mul__ looks "multiply" up and calls it with the Tensors x and w: Op.__call__ below.
- 2. Inputs and parameters are told apart (signature.py). Inputs that are arrays become Tensors; Python numbers stay.
- 3. The forward function computes with the arrays, x.data * w.data; a Tensor z is put around the result.
- 4. If x or w requires a gradient, z remembers the op, the inputs and the parameters.
+ 2. Parameters, if the op has any, are told apart from inputs (signature.py). Inputs that are arrays or lists become
+    Tensors.
+ 3. The forward function computes with the arrays, x.data * w.data; the result is wrapped in a Tensor y.
+ 4. If x or w requires a gradient, and recording is not switched off, y remembers the op, its inputs and parameters.
 
-And when the walk back from some result reaches z, with z's cotangent g:
+And when the walk back from some result reaches y, with y's cotangent g:
 
  5. pull_back calls the rule of each input that is needed. That of x computes g * w, which is a call of this same op.
- 6. If the walk is recorded (create_graph=True), the product remembers how it was made, as in step 4. So it can be
-    differentiated in turn, by w to give g and by g to give w: as rules are made of ops, there is no last order.
+ 6. If the walk is recorded (create_graph=True), the product remembers how it was made, as in step 4, so it can be
+    differentiated in turn: with respect to w it gives g, with respect to g it gives w. As rules are made of ops, this
+    goes on to any order, except behind the few ops that declare order=1.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ from .signature import Signature
 from .tensor import Tensor
 
 REGISTRY: dict[str, Op] = {}
-_SCALARS = (float, int, bool, type(None))  # what stays as it is among the inputs; None is one that was left out
+_SCALARS = (float, int, bool, type(None))  # inputs that stay as they are; None is an optional one that was omitted
 
 
 class Op:
@@ -63,7 +67,7 @@ class Op:
         self.rules: dict[str, Callable | None] = {}
 
     def defvjp(self, **rules: Callable | None) -> None:
-        """Set the gradient rule of every input; None for an input whose gradient is zero or that is no number.
+        """Set the gradient rule of every input; None for an input whose gradient is zero or that is not numeric.
 
         A rule's arguments must be (g, out, *inputs, *params), by name; (g, out, i, xs, *params) for inputs *xs.
         """
@@ -82,24 +86,24 @@ class Op:
             args, params = self.signature.bind(args, params)
         inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else as_tensor(x, args) for x in args])
 
-        # the arrays in the Tensors; is there any, does one require a gradient, is there a Python float?
-        arrays, some, tracked, fraction = [], False, False, False
+        # the arrays in the Tensors; are there any Tensors, does one require a gradient, is there a Python float?
+        arrays, any_tensor, tracked, has_float = [], False, False, False
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x.data)
-                some, tracked = True, tracked or x._requires_grad
+                any_tensor, tracked = True, tracked or x._requires_grad
             else:
                 arrays.append(x)
-                fraction = fraction or type(x) is float
-        if not some:
+                has_float = has_float or type(x) is float
+        if not any_tensor:
             return self(*self._made_tensors(inputs), **params)
         if "cupy" in sys.modules:
             check_same_device(self.name, arrays)
 
-        # compute, in the dtype that dtypes.py lays down
+        # compute, in the dtype that dtypes.py chooses
         narrow = self.widen(arrays) if self.widen else None
         out = Tensor.wrap(self.forward(*arrays, **params))
-        if narrow or (fraction and out.data.dtype is not FLOAT32):
+        if narrow or (has_float and out.data.dtype is not FLOAT32):
             out.data = rounded(out.data, arrays, narrow)
         if mode.anomaly:
             check_finite(self.name, out, inputs)
@@ -110,7 +114,7 @@ class Op:
         return out
 
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (input, its cotangent) for each input of out whose id is useful, from the cotangent g of out."""
+        """Yield (input, what it receives) for the inputs of out whose ids are in useful. g: the cotangent of out."""
         inputs, params = out._inputs, out._params
         for i, x in enumerate(inputs):
             if id(x) not in useful or not x._requires_grad:
@@ -137,7 +141,7 @@ class Op:
         return [x if x is None and i >= needed else Tensor(x) for i, x in enumerate(inputs)]
 
     def _depends(self, inputs: tuple) -> bool:
-        """Tell whether an input that requires a gradient has a rule for it."""
+        """Return whether some input that requires a gradient has a rule for it."""
         if not self.rules:
             raise TypeError(f"{self.name}: a gradient is wanted, but it has no rules; give it {self.name}.defvjp(..)")
         if None not in self.rules.values():
@@ -148,7 +152,7 @@ class Op:
         )
 
     def _apply(self, rule: Callable, g: Tensor, out: Tensor, *args: Any, **params: Any) -> Tensor:
-        """Run a rule; behind an op of limited order the result refuses to be differentiated again."""
+        """Run a rule. For an op with order=1 the result raises if it is differentiated again."""
         if self.order is None or not mode.recording:
             return rule(g, out, *args, **params)
         mode.recording = False
@@ -175,7 +179,7 @@ def as_tensor(x: Any, beside: Iterable = ()) -> Tensor:
 
 
 def real(*xs: Any) -> list[Tensor]:
-    """Return xs as Tensors of real numbers, as an op with dtypes="real" sees them: losses and statistics begin so."""
+    """Return xs as Tensors of real numbers, as an op with dtypes="real" sees them: how losses and statistics begin."""
     tensors = [as_tensor(x, xs) for x in xs]
     dtype = floating(tensors) or np.float32
     return [t if t.data.dtype.kind == "f" else t.astype(dtype) for t in tensors]
@@ -196,7 +200,7 @@ def op(forward: Callable | None = None, *, order: int | None = None, dtypes: str
 
 
 def _registered(module: str, name: str) -> Op:
-    """Return the op of this name, after an import of the module that defines it."""
+    """Return the op of this name, importing the module that defines it first."""
     importlib.import_module(module)
     if name not in REGISTRY:
         raise LookupError(f"op {name} is not defined at the top of module {module}, so it cannot be unpickled")
@@ -204,7 +208,7 @@ def _registered(module: str, name: str) -> Op:
 
 
 def _refuse_gradient(*xs, of):
-    """Return the first input; its other inputs are what a gradient of it would have to flow to."""
+    """Return xs[0] unchanged. The others are recorded only so that a later walk passes through here and raises."""
     return xs[0]
 
 
@@ -217,7 +221,7 @@ refuse_gradient.defvjp(xs=_raise_order)
 
 
 def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
-    """Sum g over the axes along which x was broadcast: the adjoint of broadcasting. Any shape -> x's shape."""
+    """Sum g over the axes along which x was broadcast, which undoes broadcasting on the way back. -> x's shape."""
     if g.data.shape == x.data.shape:
         return g
     lead = g.ndim - x.ndim

@@ -5,29 +5,33 @@ The idea, by hand. Let x = 3 and w = 2, and compute z from them in two steps:
     y = x * w = 6
     z = y * y = 36
 
-How fast does z change with x? By the chain rule, slopes along the way are multiplied. The slope of z by y is 2 y = 12,
-the slope of y by x is w = 2, so z changes 12 * 2 = 24 times as fast as x.
+How fast does z change with x? By the chain rule, the slopes along the way are multiplied. The slope of z with respect
+to y is 2 y = 12, that of y with respect to x is w = 2, so z changes 12 * 2 = 24 times as fast as x.
 
-Reverse mode finds such slopes from the end. Give each number on the way a second one, its *cotangent*: how fast z
-changes with it. The cotangent of z itself is 1. Then undo the steps, the last one first:
+Reverse mode finds such slopes from the end. Pair every number with a second one, its *cotangent*: how fast z changes as
+that number changes. The cotangent of z itself is 1. Then go back through the steps, the last one first:
 
-    z = y * y    the cotangent of z is 1; y stands here twice, and each place receives 1 * y = 6: together 12
+    z = y * y    the cotangent of z is 1; y appears twice, and each occurrence receives 1 * y = 6, 12 in total
     y = x * w    the cotangent of y is 12; x receives 12 * w = 24, and w receives 12 * x = 36
 
-One walk back has found both slopes, dz/dx = 24 and dz/dw = 36, and would have found a million as well, which is why
-networks are trained this way. Two things make a step: a number that is used in several places adds up what it receives
-from each, and an operation turns the cotangent of its output into that of an input. With arrays, the latter is called a
-*vector-Jacobian product*. The Jacobian J of an operation holds the slope of every output element by every input
-element; the cotangent g is a vector with one number for each output element; and g J is the cotangent of the input. J
-is never written out: for y = x * w, element by element, g J is just g * w. Each operation knows its own products; they
-are its rules, see op.py.
+One walk back has found both slopes, dz/dx = 24 and dz/dw = 36, and would have found a million of them just as well,
+which is why networks are trained this way. Each step back does two things. An operation turns the cotangent of its
+output into what each input receives, and a number that is used in several places adds up what it receives from each.
 
-So a Tensor is an array that remembers how it was made: by which op, of which inputs. These memories are a graph, from
-the result back to the *leaves*, the tensors that no op has made. backward() walks that graph.
+With arrays, the first of these is called a *vector-Jacobian product*, or VJP. Think of arrays as flattened: the
+Jacobian J of an operation holds the slope of every output element with respect to every input element, the cotangent g
+has one number for each output element, and the input receives g J. J is never written out: for y = x * w, element by
+element, g J is just g * w. Each op, as operations are called here, supplies its own vector-Jacobian products; they are
+its rules, see op.py.
+
+So a Tensor is an array that remembers how it was made: by which op, of which inputs. Together these records form a
+graph, from the result back to the *leaves*, the tensors that have no such record. backward() walks that graph, and what
+a leaf has received when the walk is over is its *gradient*.
 
 Why stop at first derivatives? A rule such as g * w is itself computed by ops on Tensors. With create_graph=True the
 walk back is recorded like any other computation: dz/dx = 24 remembers that it was made as (1 * y + 1 * y) * w, and can
-be walked back in turn. Indeed z = x^2 w^2; its slope by x is 2 x w^2, and that has the slopes 2 w^2 = 8 and 4 x w = 24.
+be walked back in turn. Check: z = x**2 w**2, so dz/dx = 2 x w**2, whose slopes with respect to x and w are 2 w**2 = 8
+and 4 x w = 24.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from . import changes
-from .backend import Array, device_of, is_array, xp
+from .backend import Array, is_array, xp
 from .dtypes import own
 from .interop import Interop
 from .methods import Methods, ops
@@ -72,7 +76,7 @@ class Tensor(Methods, Interop):
 
     @classmethod
     def wrap(cls, data: Array) -> Tensor:
-        """Return a Tensor around data, which is not copied: for results that nobody else holds."""
+        """Return a Tensor around the array data, which is not copied."""
         if not isinstance(data, np.ndarray):
             if not is_array(data):
                 raise TypeError(f"Tensor: an op's forward must return an array, got a {type(data).__name__}")
@@ -87,7 +91,7 @@ class Tensor(Methods, Interop):
         self._serial = next(changes.clock)
 
     def backward(self, g: Any = None, create_graph: bool = False) -> None:
-        """Add the gradient of this tensor with respect to every leaf it depends on to that leaf's .grad.
+        """For every leaf that this tensor depends on, add the gradient with respect to it to the leaf's .grad.
 
         g: the cotangent to start from, of this tensor's shape; 1 for a tensor of one element. create_graph: make .grad
         differentiable again. ValueError if nothing requires a gradient, or g is missing or of another shape.
@@ -122,7 +126,7 @@ class Tensor(Methods, Interop):
 
     @property
     def requires_grad(self) -> bool:
-        """Is the gradient of this tensor wanted? Of a leaf of floating-point numbers it can be set."""
+        """Whether gradients flow to this tensor. It can be set on a floating-point leaf."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -134,18 +138,7 @@ class Tensor(Methods, Interop):
         self._requires_grad = bool(wanted)
 
     # fmt: off
-    @property
-    def shape(self) -> tuple[int, ...]: return self.data.shape
-    @property
-    def ndim(self) -> int: return self.data.ndim
-    @property
-    def size(self) -> int: return self.data.size
-    @property
-    def dtype(self) -> np.dtype: return self.data.dtype
-    @property
-    def device(self) -> str: return device_of(self.data)
-
-    # an operator is an op, looked up among those that ops/ defines; comparisons and methods stand in methods.py
+    # an operator is an op: `ops` holds the functions that the package ops/ defines. Comparisons are in methods.py
     def __add__(self, y: Any) -> Tensor: return ops.add(self, y)
     def __radd__(self, y: Any) -> Tensor: return ops.add(y, self)
     def __sub__(self, y: Any) -> Tensor: return ops.subtract(self, y)
@@ -186,18 +179,19 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
 def reverse(y: Tensor, xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
     """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on.
 
-    g: the cotangent of y. as_leaves: do not walk on behind an x, as if it had not been made of anything.
+    g: the cotangent of y. as_leaves: stop at each x, as if it were a leaf (recompute.py replaces parts of a graph).
     """
     order = y.ancestors()
     changes.check(order)
     wanted = {id(x) for x in xs}
     found = _walk(order, _first_cotangent(y, g), wanted, as_leaves)
-    held = {id(t.data) for made in order for t in (made, *made._inputs, g) if isinstance(t, Tensor)}
-    return [_own_memory(found[id(x)], held) if id(x) in found else None for x in xs]
+    held = {id(t.data) for made in order for t in (made, *made._inputs) if isinstance(t, Tensor)}
+    held |= {id(g.data)} if isinstance(g, Tensor) else set()
+    return [_unshared(found[id(x)], held) if id(x) in found else None for x in xs]
 
 
 def _walk(order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool) -> dict[int, Tensor]:
-    """The reverse walk: order is a result and its ancestors, newest first -> the cotangents of the wanted, by id."""
+    """The reverse walk. order: a result and its ancestors, newest first -> {id: cotangent} of the wanted tensors."""
     useful = _on_the_way(order, wanted)
     cotangents, found = {id(order[0]): g}, {}
     for t in order:
@@ -210,7 +204,7 @@ def _walk(order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool) -> 
             continue
         for x, gx in t._op.pull_back(gt, t, useful):
             sofar = cotangents.get(id(x))
-            cotangents[id(x)] = gx if sofar is None else sofar + gx  # used in several places: they add up
+            cotangents[id(x)] = gx if sofar is None else sofar + gx  # what several uses send back adds up
     return found
 
 
@@ -240,8 +234,8 @@ def _first_cotangent(y: Tensor, g: Any) -> Tensor:
     return g if g.dtype == y.dtype else g.astype(y.dtype)
 
 
-def _own_memory(g: Tensor, held: set[int]) -> Tensor:
-    """Return g, or a copy if something else holds its memory: the caller, the graph or another gradient."""
+def _unshared(g: Tensor, held: set[int]) -> Tensor:
+    """Return g, or a copy if its memory may be shared: with the caller, the graph or another gradient."""
     if g.data.base is not None or id(g.data) in held:
         g = g + 0
     held.add(id(g.data))
