@@ -38,6 +38,12 @@ def blocks(page):
     return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.S | re.M)
 
 
+def prose(page):
+    """Return a page without its blocks; CONTRIBUTING up to its worked examples, which test_contributing.py follows."""
+    text = page.read_text().partition("\n## To add ")[0] if page.name == "CONTRIBUTING.md" else page.read_text()
+    return re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
+
+
 def test_the_example_prints_what_the_readme_says():
     code, printed = re.search(r"```python\n(.*?)```\n.*?```text\n(.*?)```", README.read_text(), re.S).groups()
     assert run(code) == printed
@@ -63,10 +69,9 @@ def commands(page):
     """Return every command of a page, in blocks of sh and between backticks, as a list of words."""
     lines = []
     for language, text in blocks(page):
-        if language == "sh":
+        if language == "sh" and page.name != "CONTRIBUTING.md":
             lines += re.split(r"&&|\n", re.sub(r"(&&|\\)\n", r"\1", text))
-    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.S | re.M)
-    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose(page))]
     lines += [span for span in spans if re.match(r"(\S*python3? -m |\S*pip |pytest |\S*ruff |\S*mypy)", span)]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -151,7 +156,7 @@ def slug(heading):
 
 @each_page
 def test_every_file_and_link_of_a_page_exists(page):
-    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.S | re.M)
+    text = prose(page)
     named = re.findall(r"`([\w/.]+\.(?:py|cfg|cu|cuh|h|txt|toml))`", text)
     linked = re.findall(r"\]\((?!https?:)([^)]*)\)", text)
     places = (ROOT, page.parent, ROOT / "tests")  # a name is seen from the project, from its own folder, or is a test's
@@ -168,7 +173,9 @@ def test_every_file_and_link_of_a_page_exists(page):
 @each_page
 def test_every_name_that_a_page_calls_by_its_module_exists(page):
     modules = {"mg": mg, "nn": nn, "optim": optim, "schedules": schedules}
-    text = re.sub(r"^\|.*?\|", "|", page.read_text(), flags=re.M) if page.name == "CHANGELOG.md" else page.read_text()
+    text = prose(page)
+    if page.name == "CHANGELOG.md":
+        text = re.sub(r"^\|.*?\|", "|", text, flags=re.M)  # without the names of an older version
     called = re.findall(r"\b(mg|nn|optim|schedules)\.(?!py\b)(\w+)", " ".join(re.findall(r"`[^`]+`", text)))
     assert [f"{module}.{name}" for module, name in called if not hasattr(modules[module], name)] == []
 
