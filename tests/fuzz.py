@@ -2,7 +2,7 @@
 
 A Reader (tests/fuzz_readers.py lists them) says which whole files there are, how one is read, and which errors are
 documented. From the whole files come mutants: mutant number i of a reader is the same bytes on every machine. It passes
-if it is read, or refused with a documented error that names the file: in seconds, within MEMORY, without opening
+if it is read, or refused with a documented error that names the file: in its time and memory, without opening
 anything else or starting a process or a connection; and twice with the same result while the allocator hands out other
 leftovers, so that nothing outside of the file's bytes is read.
 
@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-MEMORY = 512 << 20  # bytes beyond what the process has once every whole file has been read
 SHOWN = 5  # failures that a report names
 NUMBERS = [0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63]
 TEXTS = ["-1", "0", "1e999", "9" * 20, "9" * 400, "0.5", "true", "null", '"x"', "[]", "{}", "NaN"]
@@ -46,6 +45,7 @@ class Reader(NamedTuple):
     reseal: Callable[[bytes], bytes] | None = None  # makes the checksums inside right again, as far as they are found
     mutators: tuple[Callable[[random.Random, bytes], bytes], ...] = ()  # of this form of file alone
     seconds: float = 30  # for one file; reading one takes milliseconds
+    memory: int = 512 << 20  # bytes beyond what the process has once every whole file has been read
     sealed: bool = False  # the file tells on every change: what is read from a mutant is what a whole file holds
 
 
@@ -192,13 +192,13 @@ def outcome(reader: Reader, path: Path, watch: Watch) -> tuple[str, int | None]:
     return wrong or ", ".join(watch.seen), first
 
 
-def limit_memory() -> None:
-    """Allow MEMORY bytes beyond what the process has now, where the system can tell and limit it."""
+def limit_memory(more: int) -> None:
+    """Allow so many bytes beyond what the process has now, where the system can tell and limit it."""
     if sys.platform == "linux":
         import resource
 
         has = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY, has + MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (has + more, has + more))
 
 
 def attempts(name: str, reader: Reader, contents: Iterable[tuple[str, bytes]], folder: Path) -> Report:
@@ -208,7 +208,7 @@ def attempts(name: str, reader: Reader, contents: Iterable[tuple[str, bytes]], f
     for content in reader.files():
         whole.write_bytes(content)
         kept.add(digest(reader.read(whole)))
-    limit_memory()
+    limit_memory(reader.memory)
     faulthandler.register(signal.SIGALRM, chain=True)  # says where the process hangs, also within C, and ends it
     watch, read, refused, failures = Watch(), 0, 0, []
     for label, content in contents:

@@ -172,6 +172,7 @@ DATA_READERS = {
             "." + form.lower(),
             reseal=reseal_png if form == "PNG" else None,
             mutators=(edit_tag,) if form == "TIFF" else (),
+            memory=1536 << 20,  # MAX_PIXELS take 1.2 GB, and what read_picture makes of them is an array
         )
         for form in MODES
     },
