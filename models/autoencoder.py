@@ -1,8 +1,8 @@
-"""The autoencoder: squeeze x through a code of k numbers and demand x back. Hinton & Salakhutdinov, Science 2006.
+"""The autoencoder: squeeze x through a code of k numbers and ask for x back. Hinton & Salakhutdinov, Science 2006.
 
     code = E(x),  output = D(code),  L = d(x, D(E(x)))
 
-with d the mean squared error, or the binary cross entropy of pixels read as probabilities.
+d is the mean squared error, or the binary cross entropy of pixels taken as probabilities.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import minigrad as mg
 from minigrad import Tensor, nn
 
 CHANNELS = (16, 32, 64)
-DARK = -2.0  # first bias of the pixels' logits, as digits on black have: from 0 the fall to black leaves no ReLU alive
+DARK = -2.0  # first bias of the pixels' logits: digits are mostly black, and on the way there from 0 all ReLUs die
 
 
 class Autoencoder(nn.Module):
-    """What every network here is: encode and decode_logits, which it defines itself, one after the other."""
+    """What all networks here share. A subclass defines encode and decode_logits."""
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (N, *image_shape) -> codes (N, k)."""
@@ -39,7 +39,7 @@ class Autoencoder(nn.Module):
 
 
 class DenseAutoencoder(Autoencoder):
-    """784-500-120-k-120-500-784: ReLU between, a linear code, a sigmoid at the end. (N, ..) in [0,1] -> the same."""
+    """784-500-120-k-120-500-784: ReLUs in between, a linear code, a final sigmoid. (N, ..) in [0, 1] -> the same."""
 
     def __init__(self, code: int, *, image_shape: tuple[int, ...] = (1, 28, 28), rng: np.random.Generator):
         sizes = [math.prod(image_shape), 500, 120, code]
@@ -58,8 +58,8 @@ class DenseAutoencoder(Autoencoder):
 class ConvAutoencoder(Autoencoder):
     """1-16-32-64 channels, a linear code, 64-32-16-1: each step halves or doubles the sides. (N, C, H, W) -> the same.
 
-    Convolutions and transposed convolutions of kernel 4, stride 2, padding 1; ReLU between, a sigmoid at the end.
-    ValueError unless H and W are multiples of 8.
+    Convolutions and transposed convolutions of kernel 4, stride 2 and padding 1; ReLUs in between, a sigmoid at the
+    end. ValueError unless H and W are multiples of 8.
     """
 
     def __init__(self, code: int, *, image_shape: tuple[int, int, int] = (1, 32, 32), rng: np.random.Generator):
@@ -74,7 +74,9 @@ class ConvAutoencoder(Autoencoder):
         self.up = [nn.ConvTranspose2d(n, m, 4, 2, 1, rng=rng) for n, m in itertools.pairwise(channels[::-1])]
         nn.init.initialise(self, nn.init.xavier_normal, rng)
         for layer in self.up:
-            layer.weight.data *= 2  # at stride 2 a pixel meets a quarter of the kernel: twice keeps the variance
+            layer.weight.data *= (
+                2  # at stride 2 a pixel meets a quarter of the kernel: twice the weights keep the variance
+            )
         self.up[-1].bias.data[...] = DARK
 
     def encode(self, x: Tensor) -> Tensor:
@@ -96,7 +98,7 @@ def reconstruction_loss(model: Autoencoder, x: Tensor, distance: str = "mse") ->
         return mg.mse_loss(model(x), x)
     if distance == "bce":
         return mg.binary_cross_entropy_with_logits(model.decode_logits(model.encode(x)), x)
-    raise ValueError(f"reconstruction_loss: distance {distance!r} is none of 'mse', 'bce'")
+    raise ValueError(f"reconstruction_loss: unknown distance {distance!r}; it must be 'mse' or 'bce'")
 
 
 def _perceptron(sizes: list[int], rng: np.random.Generator) -> nn.Sequential:

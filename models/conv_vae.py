@@ -4,8 +4,9 @@ The model and the loss of vae.py, L = -log p(x | z) + KL, with pixels that are n
 
     -log p(x | z) = sum over pixels (x - D(z))**2 / (2 s**2) + log s + 1/2 log 2 pi
 
-The spread s says how many nats a squared error costs: a small s buys sharp reconstructions with a code far from
-N(0, I), a large one the reverse. Learned, it finds the root mean squared error (Rybkin et al., arXiv 2006.13202).
+The spread s decides how many nats a squared error costs: a small s gives sharp reconstructions but codes far from
+N(0, I), a large one the reverse. If it is learned, it becomes the root mean squared error (Rybkin et al., arXiv
+2006.13202).
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from minigrad import Tensor, nn
 from .vae import VAE
 
 SLOPE = 0.2  # of the leaky ReLU below 0
-QUIET = -6.0  # first log-variances of the code: with the noise of variance 1 the decoder would hear little else
+QUIET = -6.0  # first log-variances of the code: under noise of variance 1 the decoder would see little else
 
 
 class ConvVAE(VAE):
     """3-32-64-128-256 channels (kernel 4, stride 2), a code of 64, and back by nearest upsampling and kernel 3.
 
-    Upsampling paints no checkerboard, as transposed convolutions do. Images (N, C, H, W) in [0, 1]; ValueError unless
+    Unlike transposed convolutions, upsampling paints no checkerboard. Images (N, C, H, W) in [0, 1]; ValueError unless
     H and W are multiples of 16. width: channels after the first layer, 16 for a CPU. sigma: the spread s of a pixel,
-    positive, else ValueError; with learn_sigma it is where s starts. mean: an image (C, H, W), such as that of the
-    training images, from which the decoder starts; else grey. ValueError if it has another shape.
+    positive, else ValueError; with learn_sigma the first one. mean: the image (C, H, W) that the decoder draws at
+    first, such as the mean of the training images; else grey. ValueError if it has another shape.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ConvVAE(VAE):
             raise ValueError(f"ConvVAE: images are {H} x {W}; four halvings need multiples of 16: pad or resize them")
         if not sigma > 0:
             raise ValueError(f"ConvVAE: sigma is {sigma}; it must be positive")
+        # the encoder, and the decoder as its mirror image
         self.small = (8 * width, H // 16, W // 16)
         features = math.prod(self.small)
         super().__init__(features, code, rng)
@@ -63,6 +65,7 @@ class ConvVAE(VAE):
         )
         nn.init.initialise(self, functools.partial(nn.init.kaiming_normal, slope=SLOPE), rng)
         self.log_variance.bias.data[...] = QUIET
+        # the pixels that the decoder starts from, as logits, and their spread
         start = np.full(image_shape, 0.5) if mean is None else mean.clip(0.01, 0.99)
         if start.shape != image_shape:
             raise ValueError(f"ConvVAE: mean is {start.shape}; it must be an image {image_shape}")
@@ -81,7 +84,8 @@ class ConvVAE(VAE):
         """-log p(x | z), the formula above: nats an image, (N,), from logits and x, both (N, C, H, W)."""
         squares = mg.square(mg.sigmoid(logits) - x).reshape(len(x), -1).sum(axis=1)
         pixels = math.prod(x.shape[1:])
-        return squares * mg.exp(self.log_sigma * -2) * 0.5 + (self.log_sigma + 0.5 * math.log(2 * math.pi)) * pixels
+        normaliser = (self.log_sigma + 0.5 * math.log(2 * math.pi)) * pixels
+        return squares * mg.exp(self.log_sigma * -2) * 0.5 + normaliser
 
 
 def _halve(n: int, m: int, rng: np.random.Generator) -> list[nn.Module]:

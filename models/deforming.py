@@ -1,15 +1,15 @@
-"""The deforming autoencoder: an image is a texture, seen through a deformation. Shu et al., arXiv 1806.06503.
+"""The deforming autoencoder: an image is a texture seen through a deformation. Shu et al., arXiv 1806.06503.
 
     z_T, z_W = E(x),   T = D_T(z_T),   W = D_W(z_W),   output(p) = T(W(p))
 
-The texture lives in coordinates of its own, those of a template that all images share if the code z_T is short: what
-differs by shape alone is cheaper said by the warp W, which is a sum of positive increments (see warp.py). The loss
+The texture has coordinates of its own, those of a template. All images share the template if the code z_T is short:
+it is cheaper then to express differences in shape by the warp W, a sum of positive increments (see warp.py). The loss
 
     L = |output - x|^2 + 1.6 |grad (W - W0)| + .01 |batch mean of (W - W0)|^2
 
-has W0 the identity. Class-aware, a third code z_C, the probabilities of classes, goes into both decoders, and
-L + cross entropy trains it. Intrinsic, the texture is shading x albedo, with a code each, and the loss is
-L + .8 |grad shading|^2. Every |.| is a mean over its pixels, channels and batch.
+has W0 the identity. In the class-aware model a third code z_C, the probabilities of classes, goes into both decoders,
+and the loss is L + cross entropy. In the intrinsic model the texture is shading x albedo, with a code each, and the
+loss is L + .8 |grad shading|^2. Every |.| is a mean over pixels, channels and batch.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor, nn
 
-from .coder import FEATURES, SLOPE, Decoder, Encoder
+from .coder import FEATURES, SLOPE, FeatureEncoder, SmoothDecoder
 from .warp import displacement, identity_logit, increments, integral_warp, look_up
 
-SMOOTH, DRIFT = 1.6, 0.01  # weights in L, those of the authors' code, which go with its absolute differences
+SMOOTH, DRIFT = 1.6, 0.01  # weights in L, from the authors' code, where they go with absolute differences
 DISTANCES = {"squared": mg.mse_loss, "absolute": mg.l1_loss}
 
 
 class Codes(NamedTuple):
-    """Of the texture (N, texture_code) and of the warp (N, warp_code), all in [0, 1]."""
+    """Codes of the texture (N, texture_code) and of the warp (N, warp_code), all in [0, 1]."""
 
     texture: Tensor
     warp: Tensor
 
 
 class ClassCodes(NamedTuple):
-    """Codes, and before them the scores of classes (N, classes), whose softmax is z_C."""
+    """Scores of classes (N, classes), whose softmax is z_C; then the codes of the texture and of the warp."""
 
     scores: Tensor
     texture: Tensor
@@ -54,7 +54,7 @@ class IntrinsicCodes(NamedTuple):
 
 
 class Deformed(NamedTuple):
-    """The image (N, C, size, size), its texture (the same shape), and where it is looked up: (N, size, size, 2)."""
+    """The image (N, C, size, size), its texture, of the same shape, and the warp: (N, size, size, 2)."""
 
     output: Tensor
     texture: Tensor
@@ -62,7 +62,7 @@ class Deformed(NamedTuple):
 
 
 class Shaded(NamedTuple):
-    """Deformed, and the factors of the texture: shading (N, 1, size, size), albedo (N, C, size, size)."""
+    """As Deformed, with the factors of the texture: shading (N, 1, size, size) and albedo (N, C, size, size)."""
 
     output: Tensor
     texture: Tensor
@@ -75,24 +75,23 @@ class Deforming(nn.Module):
     """What all models here share: the encoder and the warp. A subclass adds textures, encode and decode.
 
     Images are (N, channels, size, size) in [0, 1], size a power of 2 from 8 on, else ValueError. width: channels of the
-    finest layers, 32 in the paper, 16 for a CPU. brightness: what textures start from, between 0 and 1; that of the
-    images' mean spares them a fall in which units die. given: length of what the warp's decoder reads before its code.
+    finest layers, 32 in the paper, 16 for a CPU. brightness: of the first textures, between 0 and 1; start from the
+    mean of the images, as a long way to it would leave units dead. given: numbers that the warp's decoder reads before
+    its code.
     """
 
     def __init__(self, size: int, channels: int, width: int, warp_code: int, rng: np.random.Generator, given: int = 0):
-        self.encoder = Encoder(size, channels, width, rng=rng)
+        self.encoder = FeatureEncoder(size, channels, width, rng=rng)
         self.to_warp = nn.Linear(FEATURES, warp_code, rng=rng)
-        self.warp = Decoder(given + warp_code, size, 2, width, nn.Tanh(), rng=rng)
+        self.warp = SmoothDecoder(given + warp_code, size, 2, width, nn.Tanh(), rng=rng)
 
-    def _start(self, rng: np.random.Generator, brightness: float, *textures: Decoder) -> None:
+    def _start(self, rng: np.random.Generator, brightness: float, *textures: SmoothDecoder) -> None:
         """Draw the weights; the warp starts as the identity, and each texture with a mean of about `brightness`."""
         if not 0 < brightness < 1:
             raise ValueError(f"{type(self).__name__}: brightness is {brightness}; it must lie between 0 and 1")
         nn.init.initialise(self, functools.partial(nn.init.kaiming_normal, slope=SLOPE), rng)
         for decoder in (self.warp, *textures):
-            for layer in decoder.up:
-                # drawn for 9 m inputs; n channels to m = n / 2 at stride 2, a pixel meets 9 n / 4 = 9 m / 2 of them
-                layer.weight.data *= math.sqrt(2)
+            decoder.keep_variance()
         self.warp.last.weight.data[...] = 0
         self.warp.last.bias.data[...] = identity_logit(self.warp.size)
         for decoder in textures:
@@ -111,7 +110,7 @@ class Deforming(nn.Module):
 
 
 class DeformingAutoencoder(Deforming):
-    """A texture and a warp. texture_code is short, or the texture would learn the shapes too."""
+    """A texture and a warp. The texture's code must be short, or the texture learns the shapes as well."""
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class DeformingAutoencoder(Deforming):
     ):
         super().__init__(size, channels, width, warp_code, rng)
         self.to_texture = nn.Linear(FEATURES, texture_code, rng=rng)
-        self.texture = Decoder(texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
+        self.texture = SmoothDecoder(texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
         self._start(rng, brightness, self.texture)
 
     def encode(self, x: Tensor) -> Codes:
@@ -138,7 +137,7 @@ class DeformingAutoencoder(Deforming):
 
 
 class ClassAwareDeformingAutoencoder(Deforming):
-    """A template for each class: [z_C, z_T] -> texture, [z_C, z_W] -> warp. On digits z_T is a single number."""
+    """A template for each class: [z_C, z_T] -> texture, [z_C, z_W] -> warp. For digits z_T is a single number."""
 
     def __init__(
         self,
@@ -155,7 +154,7 @@ class ClassAwareDeformingAutoencoder(Deforming):
         super().__init__(size, channels, width, warp_code, rng, given=classes)
         self.to_classes = nn.Linear(FEATURES, classes, rng=rng)
         self.to_texture = nn.Linear(FEATURES, texture_code, rng=rng)
-        self.texture = Decoder(classes + texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
+        self.texture = SmoothDecoder(classes + texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
         self._start(rng, brightness, self.texture)
 
     def encode(self, x: Tensor) -> ClassCodes:
@@ -169,7 +168,7 @@ class ClassAwareDeformingAutoencoder(Deforming):
 
 
 class IntrinsicDeformingAutoencoder(Deforming):
-    """Texture = shading (one channel) x albedo (all of them): what light does, and what is seen under any light."""
+    """Texture = shading (one channel) x albedo (all channels): the effect of light, and the colours themselves."""
 
     def __init__(
         self,
@@ -185,13 +184,14 @@ class IntrinsicDeformingAutoencoder(Deforming):
         super().__init__(size, channels, width, warp_code, rng)
         self.to_shading = nn.Linear(FEATURES, texture_code, rng=rng)
         self.to_albedo = nn.Linear(FEATURES, texture_code, rng=rng)
-        self.shading = Decoder(texture_code, size, 1, width, nn.LeakyReLU(SLOPE), rng=rng)
-        self.albedo = Decoder(texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
+        self.shading = SmoothDecoder(texture_code, size, 1, width, nn.LeakyReLU(SLOPE), rng=rng)
+        self.albedo = SmoothDecoder(texture_code, size, channels, width, nn.LeakyReLU(SLOPE), rng=rng)
         self._start(rng, brightness**0.5, self.shading, self.albedo)
 
     def encode(self, x: Tensor) -> IntrinsicCodes:
         h = self.encoder(x)
-        return IntrinsicCodes(*(mg.sigmoid(head(h)) for head in (self.to_shading, self.to_albedo, self.to_warp)))
+        heads = self.to_shading, self.to_albedo, self.to_warp
+        return IntrinsicCodes(*(mg.sigmoid(head(h)) for head in heads))
 
     def decode(self, codes: IntrinsicCodes) -> Shaded:
         shading, albedo = mg.sigmoid(self.shading(codes.shading)), mg.sigmoid(self.albedo(codes.albedo))
@@ -199,13 +199,13 @@ class IntrinsicDeformingAutoencoder(Deforming):
 
 
 def deform(texture: Tensor, logits: Tensor) -> Deformed:
-    """Look the texture (N, C, size, size) up where the warp of logits (N, 2, size, size) says."""
+    """Look a texture (N, C, size, size) up where the warp with increments of these logits (N, 2, size, size) points."""
     warp = integral_warp(increments(logits))
     return Deformed(look_up(texture, warp), texture, warp)
 
 
 def deforming_loss(model: Deforming, x: Tensor, **weights) -> Tensor:
-    """L above, of a DeformingAutoencoder and images x (N, C, size, size); weights: smooth, drift and distance below."""
+    """L of a DeformingAutoencoder and images x (N, C, size, size). weights: smooth, drift, distance as below."""
     return loss_of_output(model(x), x, **weights)
 
 
@@ -214,7 +214,7 @@ def class_aware_loss(
 ) -> Tensor:
     """L + classes times the cross entropy of labels (N,), in nats, the mean over the batch.
 
-    Had L the sum over pixels for its first mean, as a slide may mean it, 1 / pixels here would be the weight 1 there.
+    If the first mean of L were a sum over pixels, as a slide may mean it, the weight 1 there would be 1 / pixels here.
     """
     codes = model.encode(x)
     return loss_of_output(model.decode(codes), x, **weights) + mg.cross_entropy(codes.scores, labels) * classes
@@ -234,13 +234,15 @@ def loss_of_output(
     smooth, drift: the weights of |grad (W - W0)| and of |batch mean of (W - W0)|^2. ValueError for another distance.
     """
     if distance not in DISTANCES:
-        raise ValueError(f"loss_of_output: distance {distance!r} is none of {', '.join(map(repr, DISTANCES))}")
+        known = ", ".join(map(repr, DISTANCES))
+        raise ValueError(f"loss_of_output: unknown distance {distance!r}; it must be one of {known}")
     moved = displacement(made.warp)
     mean_shift = mg.square(moved.mean(axis=0)).mean()
     return DISTANCES[distance](made.output, x) + neighbours_apart(moved, order=1) * smooth + mean_shift * drift
 
 
 def neighbours_apart(x: Tensor, order: int) -> Tensor:
-    """Total variation of images (N, C, H, W) as a mean over all pairs of neighbours: |difference|**order, 1 or 2."""
+    """Mean of |difference|**order, order 1 or 2, over all pairs of neighbouring pixels of images (N, C, H, W)."""
     N, C, H, W = x.shape
-    return mg.total_variation(x, order) / (N * C * (H * (W - 1) + (H - 1) * W))
+    pairs = N * C * (H * (W - 1) + (H - 1) * W)
+    return mg.total_variation(x, order) / pairs

@@ -1,40 +1,40 @@
-"""Deforming autoencoders for faces: what tells turning from hair, and light from paint. After Shu et al., 1806.06503.
+"""Deforming autoencoders for faces: how to tell a turned head from other hair, and light from colour.
 
-The models of deforming.py, output(p) = T(W(p)) and T = S A, with the same losses; but those leave open who explains
-what. A dark cheek may be shadow or dark skin, since any shading S has its albedo A = T / S. The decoders decide:
+The models of deforming.py, output(p) = T(W(p)) and T = S A, with the same losses (Shu et al., arXiv 1806.06503). But
+those losses leave open which part explains what: a dark cheek may be in shadow or dark-skinned, since any shading S
+goes with some albedo A = T / S. Here the decoders decide:
 
-- The warp is smooth: its logits are drawn on a coarse grid and enlarged, so that what moves the outline of a face takes
-  along the features inside it.
+- The warp is smooth: its logits are computed on a coarse grid and enlarged, so that moving the outline of a face also
+  moves the features inside it.
 - The shading is smooth and has few causes, S = .75 s / mean of s, s = sigmoid(S_0 + sum over k of z_k S_k), with coarse
-  maps S_k that all images share. Four numbers say how light from far away falls, and none says where the hair begins.
-  Since the mean over the template is fixed, dark skin cannot pass for little light.
-- The albedo is its own mirror image (as in Wu et al., arXiv 1911.11130), for a face is, but for a parting. A face lit
-  from one side is not: that light has nowhere to go but into the shading. A face lit from above is, but a code of six
-  numbers has hardly one left for it.
+  maps S_k that all images share. Four numbers can say how light from far away falls, but not where the hair begins.
+  Since the mean over the template is fixed, dark skin cannot be explained by little light.
+- The albedo is its own mirror image (as in Wu et al., arXiv 1911.11130), as a face is, apart from a parting. A face lit
+  from one side is not, so this light can only be explained by the shading. A face lit from above is symmetric too, but
+  a code of six numbers has hardly one to spare for it.
 
-Codes are linear and read off all that the convolutions found, without the sigmoids and the layer of 128 numbers in
-deforming.py: a training of minutes comes further.
+Codes are linear functions of the whole output of the convolutions, without the sigmoids and the layer of 128 numbers in
+deforming.py: training for minutes gets further this way.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-import math
 
 import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, nn
 
-from .deforming import SLOPE, Codes, Deformed, IntrinsicCodes, Shaded, deform
+from .coder import SLOPE, Decoder, Encoder, doublings
+from .deforming import Codes, Deformed, IntrinsicCodes, Shaded, deform
 from .warp import identity_logit
 
-COARSE_WARP, COARSE_SHADING = 16, 8  # sides of the grids on which they are drawn
+COARSE_WARP, COARSE_SHADING = 16, 8  # sides of the coarse grids
 MEAN = 0.75  # of every shading
 BRIGHT = 1.0  # its first logit
 CONTRAST = 0.5  # standard deviation of the first S_k
-QUICK = 8.0  # S_k are so many times their parameters, and learned as much faster: before albedo and warp explain light
+QUICK = 8.0  # S_k are 8 times their parameters, and so learned 8 times as fast: before albedo and warp explain light
 
 
 class FaceAutoencoder(nn.Module):
@@ -53,8 +53,8 @@ class FaceAutoencoder(nn.Module):
         *,
         rng: np.random.Generator,
     ):
-        self.encoder = Encoder(size, channels, width, (texture_code, warp_code), rng=rng)
-        self.texture = Decoder(texture_code, size, channels, self.encoder.top, rng=rng)
+        self.encoder = CodesEncoder(size, channels, width, (texture_code, warp_code), rng=rng)
+        self.texture = ImageDecoder(texture_code, size, channels, self.encoder.top, rng=rng)
         self.warp = CoarseWarp(warp_code, size, self.encoder.top, rng=rng)
 
     def encode(self, x: Tensor) -> Codes:
@@ -84,72 +84,56 @@ class FaceIntrinsicAutoencoder(nn.Module):
         *,
         rng: np.random.Generator,
     ):
-        self.encoder = Encoder(size, channels, width, (shading_code, albedo_code, warp_code), rng=rng)
+        self.encoder = CodesEncoder(size, channels, width, (shading_code, albedo_code, warp_code), rng=rng)
         self.shading = SmoothShading(shading_code, size, rng=rng)
-        self.albedo = Decoder(albedo_code, size, channels, self.encoder.top, rng=rng)
+        self.albedo = ImageDecoder(albedo_code, size, channels, self.encoder.top, rng=rng)
         self.warp = CoarseWarp(warp_code, size, self.encoder.top, rng=rng)
 
     def encode(self, x: Tensor) -> IntrinsicCodes:
         return IntrinsicCodes(*self.encoder(x))
 
     def decode(self, codes: IntrinsicCodes) -> Shaded:
-        shading, albedo = mg.sigmoid(self.shading(codes.shading)), self.albedo(codes.albedo)
-        shading = shading * MEAN / shading.mean(axis=(1, 2, 3), keepdims=True)
-        albedo = mg.sigmoid((albedo + mg.flip(albedo, 3)) * 0.5)
+        light = mg.sigmoid(self.shading(codes.shading))
+        shading = light * MEAN / light.mean(axis=(1, 2, 3), keepdims=True)
+        half = self.albedo(codes.albedo)
+        albedo = mg.sigmoid((half + mg.flip(half, 3)) * 0.5)
         return Shaded(*deform(shading * albedo, self.warp(codes.warp)), shading, albedo)
 
     def forward(self, x: Tensor) -> Shaded:
         return self.decode(self.encode(x))
 
 
-class Encoder(nn.Module):
-    """Convolutions of kernel 4 and stride 2 down to 4 x 4, doubling the channels to `top`, and a linear map a code."""
+class CodesEncoder(Encoder):
+    """An encoder, and a linear map to each code: images (N, C, size, size) -> a list of (N, k)."""
 
     def __init__(self, size: int, channels: int, width: int, codes: tuple[int, ...], *, rng: np.random.Generator):
-        if size < 32 or size & (size - 1):
-            raise ValueError(f"Encoder: images are {size} x {size}; the side must be a power of 2 from 32: resize them")
-        counts = [channels, *(width << i for i in range(size.bit_length() - 3))]
-        self.top = counts[-1]
-        self.down = [nn.Conv2d(n, m, 4, 2, 1, rng=rng) for n, m in itertools.pairwise(counts)]
+        doublings(size, least=32)  # the shading and the warp are drawn on coarse grids, and enlarged
+        super().__init__(size, channels, width, rng=rng)
         self.heads = [nn.Linear(self.top * 4 * 4, code, rng=rng) for code in codes]
         nn.init.initialise(self, nn.init.kaiming_normal, rng)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        h = mg.leaky_relu(self.down[0](x * 4 - 2), SLOPE)  # pixels of about mean 0 and variance 1
-        for layer in self.down[1:]:
-            h = mg.leaky_relu(mg.instance_norm(layer(h)), SLOPE)
+        h = super().forward(x * 4 - 2)  # pixels of about mean 0 and variance 1
         h = h.reshape(len(x), -1)
         return [head(h) for head in self.heads]
 
 
-class Decoder(nn.Module):
-    """Codes (N, k) -> numbers (N, channels, side, side), unbounded, by transposed convolutions of kernel 4 from 4 x 4.
-
-    top: channels at 4 x 4, halved with every doubling of the side.
-    """
+class ImageDecoder(Decoder):
+    """Codes (N, k) -> numbers (N, channels, side, side), unbounded; `top` channels at 4 x 4 halve each time."""
 
     def __init__(self, code: int, side: int, channels: int, top: int, *, rng: np.random.Generator):
-        counts = [*(top >> i for i in range(side.bit_length() - 3)), channels]
-        self.top = top
-        self.widen = nn.Linear(code, top * 4 * 4, rng=rng)
-        self.up = [nn.ConvTranspose2d(n, m, 4, 2, 1, rng=rng) for n, m in itertools.pairwise(counts)]
+        counts = [*(top >> i for i in range(doublings(side))), channels]
+        super().__init__(code, counts, 4, nn.LeakyReLU(SLOPE), rng=rng)
         nn.init.initialise(self, functools.partial(nn.init.kaiming_normal, slope=SLOPE), rng)
-        for layer in self.up:
-            layer.weight.data *= math.sqrt(2)  # of the fan in, 16 n, a pixel meets a quarter at stride 2, n = 2 m
-
-    def forward(self, code: Tensor) -> Tensor:
-        out = self.widen(code).reshape(len(code), self.top, 4, 4)
-        for layer in self.up:
-            out = layer(mg.leaky_relu(out, SLOPE))
-        return out
+        self.keep_variance()
 
 
 class CoarseWarp(nn.Module):
-    """Codes (N, k) -> logits of a warp's increments (N, 2, size, size), smooth; at first about the identity's."""
+    """Codes (N, k) -> logits of a warp's increments (N, 2, size, size), smooth; at first nearly the identity's."""
 
     def __init__(self, code: int, size: int, top: int, *, rng: np.random.Generator):
         self.factor = size // COARSE_WARP
-        self.decoder = Decoder(code, COARSE_WARP, 2, top, rng=rng)
+        self.decoder = ImageDecoder(code, COARSE_WARP, 2, top, rng=rng)
         self.decoder.up[-1].weight.data *= 0.1
         self.decoder.up[-1].bias.data[...] = identity_logit(size)
 
@@ -158,7 +142,7 @@ class CoarseWarp(nn.Module):
 
 
 class SmoothShading(nn.Module):
-    """Codes (N, k) -> logits (N, 1, size, size): the sum of S_0 and of the coarse maps S_k, weighed by the code."""
+    """Codes (N, k) -> logits (N, 1, size, size): S_0 plus the sum of the coarse maps S_k, weighted by the code."""
 
     def __init__(self, code: int, size: int, *, rng: np.random.Generator):
         self.factor = size // COARSE_SHADING

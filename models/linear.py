@@ -2,15 +2,15 @@
 
     h = A x,  output = B h,  L = mean (x - B A x)^2        A (k, D), B (D, k); tied: A = W, B = W^T, so x ~ W^T W x
 
-for centred x: then the best biases are 0, and there are none. L is least where B A is the projection onto the span of
-the k directions of largest variance. There is no other minimum: wherever else the gradient is 0, B A projects onto the
-span of other principal directions, or of fewer, and L has a saddle. So descent from anywhere ends at PCA, though L is
-not convex.
+for centred x; the best biases are then 0, so there are none. L is least if B A is the projection onto the span of the
+k directions of largest variance. There is no other minimum: wherever else the gradient is 0, B A projects onto the span
+of other principal directions, or of fewer, and L has a saddle point. So descent from anywhere ends at PCA, although L
+is not convex.
 
-Only the span can be compared with PCA's. L sees nothing of A and B but their product, and for every invertible Q the
-pair Q A, B Q^-1 has the same product: the columns of B are some basis of the span, neither orthogonal nor in any order.
-Tied weights at the minimum are orthonormal, W W^T = I, but Q W is as good for every rotation Q. PCA's axes are singled
-out by what L does not ask for: codes that are uncorrelated, and ordered by variance.
+Only the span can be compared with PCA's. L depends on A and B through their product alone, and for every invertible Q
+the pair Q A, B Q^-1 has the same product: the columns of B are some basis of the span, neither orthogonal nor in any
+order. Tied weights at the minimum are orthonormal, W W^T = I, but Q W is as good for every rotation Q. What singles out
+PCA's axes is something that L does not ask for: codes that are uncorrelated and ordered by variance.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LinearAutoencoder(nn.Module):
     def __init__(self, code: int, *, features: int, tied: bool = False, rng: np.random.Generator):
         self.encoder = nn.Linear(features, code, bias=False, rng=rng)
         self.decoder = None if tied else nn.Linear(code, features, bias=False, rng=rng)
-        # Small and alike: from near 0 A and B^T grow together. A pair of unlike sizes, Linear's own, descends slowly.
+        # Both small and of one size: A and B^T then grow together. With Linear's own, unequal sizes descent is slow.
         nn.init.initialise(self, nn.init.normal, rng)
 
     def basis(self) -> Tensor:

@@ -1,13 +1,13 @@
-"""The siamese network: two images, one encoder, and the distance of what it makes of them.
+"""The siamese network: two images, one encoder, and the distance between their embeddings.
 
     e1 = E(x1),  e2 = E(x2),  d = |e1 - e2|
 
-Pairs of one class (y = 0) shall come out close, pairs of two classes (y = 1) at a distance of the margin m:
+Pairs of one class (y = 0) should end up close together, pairs of two classes (y = 1) at a distance of the margin m:
 
-    slide        L = (d - m y)**2                              y names the distance wanted; Bromley et al., NIPS 1993
-    contrastive  L = (1 - y) d**2 + y max(0, m - d)**2         m is far enough; Hadsell, Chopra & LeCun, CVPR 2006
+    slide        L = (d - m y)**2                        at exactly that distance; Bromley et al., NIPS 1993
+    contrastive  L = (1 - y) d**2 + y max(0, m - d)**2   at least that distance; Hadsell, Chopra & LeCun, CVPR 2006
 
-What the encoder learns is a measure of likeness, and it holds for classes too that no pair was taken from.
+What the encoder learns is a measure of similarity. It works for classes, too, that no training pair came from.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor, nn
 
-MARGIN = 8.0  # near the distances that random weights give, 12: with a margin far below, all pairs first collapse to 0
+MARGIN = 8.0  # near 12, the distance that random weights give: far below it, all pairs first collapse to 0
 EPS = 1e-6
 
 
 class Siamese(nn.Module):
-    """The encoder: conv 32, pool, conv 64, pool, dense 128, embedding; k3, ReLU. (N, C, H, W) -> (N, embedding).
+    """The encoder: conv 32, pool, conv 64, pool, dense 128, embedding; 3 x 3, ReLU. (N, C, H, W) -> (N, embedding).
 
-    It begins by standardizing every image: light and contrast tell nothing of the class. ValueError unless H and W are
-    multiples of 4.
+    First it standardises every image, since light and contrast say nothing about the class. ValueError unless H and W
+    are multiples of 4.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Siamese(nn.Module):
         C, H, W = image_shape
         if H % 4 or W % 4:
             raise ValueError(f"Siamese: images are {H} x {W}; both must be multiples of 4: pad or crop them")
-        self.layers = nn.Sequential(  # the largest and ReLU commute: after pooling there is a quarter to rectify
+        self.layers = nn.Sequential(  # maximum and ReLU commute, and after pooling only a quarter is left to rectify
             *(nn.Conv2d(C, 32, 3, padding=1, rng=rng), nn.MaxPool2d(2), nn.ReLU()),
             *(nn.Conv2d(32, 64, 3, padding=1, rng=rng), nn.MaxPool2d(2), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(64 * (H // 4) * (W // 4), 128, rng=rng), nn.ReLU()),
@@ -49,8 +49,8 @@ class Siamese(nn.Module):
 def distance(e1: Tensor, e2: Tensor) -> Tensor:
     """|e1 - e2| over the last axis: (.., D) and (.., D), broadcast against each other -> (..).
 
-    The gradient of |v|, v / |v|, is 0 / 0 for the pair that is wanted most, v = 0: hence sqrt(|v|**2 + EPS), whose
-    gradient v / sqrt(|v|**2 + EPS) is 0 there. The price: such a pair is sqrt(EPS) = 0.001 apart.
+    The gradient of |v|, v / |v|, is 0 / 0 for the ideal pair, v = 0. Hence sqrt(|v|**2 + EPS), whose gradient
+    v / sqrt(|v|**2 + EPS) is 0 there; the price is that such a pair is sqrt(EPS) = 0.001 apart.
     """
     return mg.sqrt(mg.square(e1 - e2).sum(axis=-1) + EPS)
 
@@ -71,11 +71,12 @@ LOSSES = {"contrastive": contrastive_loss, "slide": slide_loss}
 def pair_loss(model: nn.Module, x: Tensor, labels: Tensor, loss: str = "contrastive", margin: float = MARGIN) -> Tensor:
     """The loss over all pairs of a batch: x (N, ..), labels (N,) -> the mean of two means, one for each kind of pair.
 
-    N embeddings make N (N - 1) / 2 pairs; most are of two classes, so that each kind is given half of the weight.
-    A kind without pairs counts 0.
+    N embeddings make N (N - 1) / 2 pairs. Most are of two classes, so each kind gets half of the weight; a kind without
+    pairs counts 0.
     """
     if loss not in LOSSES:
-        raise ValueError(f"pair_loss: loss {loss!r} is none of {', '.join(map(repr, LOSSES))}")
+        raise ValueError(f"pair_loss: unknown loss {loss!r}; it must be one of {', '.join(map(repr, LOSSES))}")
+    # the matrices of all pairs, in which each stands twice
     N, e = len(x), model(x)
     y = (labels.reshape(N, 1) != labels).astype(e.dtype)  # (N, N)
     same = 1 - y - Tensor(np.eye(N, dtype=e.dtype)).to(e.device)  # no image is a pair with itself

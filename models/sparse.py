@@ -3,18 +3,19 @@
     h = S(W (x - c)),  output = D h + c,  L = |x - output|^2 + weight * sum |h|    ("L1")
                                           L = |x - output|^2 + weight * sum h^2    ("L2")
 
-With more units than pixels and no penalty, D W = I copies whatever comes, and nothing is learned about images.
+With more units than pixels and no penalty, D W = I copies any input, and nothing is learned about images.
 
-S is what the penalty asks for. If D were orthonormal, the h that minimises L for a given x would be a function of
-u = D^T (x - c), unit by unit: for L1 sign(u) max(|u| - weight / 2, 0), for L2 u / (1 + weight). L1 takes from all with
-the same force, so what is small becomes exactly 0; L2 takes in proportion, so what is small only becomes smaller. D is
-not orthonormal, hence W is learned: to make one such step land as near the minimum as it can (Gregor & LeCun 2010).
+S follows from the penalty. If D were orthonormal, the h that minimises L for a given x would be a function of
+u = D^T (x - c), unit by unit: sign(u) max(|u| - weight / 2, 0) for L1, u / (1 + weight) for L2. L1 reduces all units by
+the same amount, so small ones become exactly 0; L2 reduces them in proportion, so small ones only become smaller. D is
+not orthonormal, which is why W is learned: so that one such step ends as near the minimum as it can (Gregor & LeCun
+2010).
 
-The columns of D are kept at length 1. Otherwise both penalties are cheated: s D and h / s give the same output, and
-with growing s the penalty vanishes while nothing becomes sparser.
+The columns of D are kept at length 1. Otherwise both penalties can be evaded: s D and h / s give the same output, and
+as s grows, the penalty vanishes while nothing becomes sparser.
 
-Two other ways to keep it from copying: noise on the input (models/denoising.py), so that what arrives is not what has
-to leave; and dropout, which sets a unit to 0 with probability p and divides the others by 1 - p. With unit columns
+Two other ways to prevent copying: noise on the input (models/denoising.py), so that the input is not the output asked
+for; and dropout, which sets a unit to 0 with probability p and divides the others by 1 - p. With columns of length 1
 
     E |x - output|^2 = |x - D h - c|^2 + p / (1 - p) * sum h^2,
 
@@ -34,10 +35,10 @@ PENALTIES = {"L1": mg.abs, "L2": mg.square}
 
 
 class SparseAutoencoder(nn.Module):
-    """One layer to `hidden` units and one back: x (N, *shape) -> the same, unbounded. Weight 0: linear, no penalty.
+    """One layer to `hidden` units and one back: x (N, *shape) -> the same, unbounded. Weight 0: no penalty.
 
-    dropout: the probability with which training sets a unit of the code to 0. ValueError for another penalty than "L1"
-    or "L2", or a negative weight.
+    dropout: the probability that training sets a unit of the code to 0. ValueError for a penalty other than "L1" or
+    "L2", or for a negative weight.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class SparseAutoencoder(nn.Module):
         return self.decode(self.dropout(self.encode(x)))
 
     def project(self) -> None:
-        """Make the columns of D unit vectors again: to be called after every step."""
+        """Give the columns of D length 1 again; call this after every step."""
         D = self.decoder.weight
         D.data /= (D.data**2).sum(axis=0) ** 0.5
         D.mark_changed()

@@ -1,19 +1,19 @@
 """Style transfer: a picture with the content of one image and the style of another. Its pixels are the variables.
 
-Gatys, Ecker & Bethge, arXiv 1508.06576. A fixed network sees the picture x, the content image and the style image; at
-layer l, with N channels of M places, they have the activations F, P and S (N, M).
+Gatys, Ecker & Bethge, arXiv 1508.06576. A fixed network is shown the picture x, the content image and the style image.
+At layer l, with N channels of M places, they have the activations F, P and S (N, M).
 
     L(x) = alpha L_content + beta L_style + smoothness * TV
-    L_content = sum over l of a_l B_l,   B_l = 1/2 sum (F - P)^2                   what is where
-    L_style   = sum over l of b_l E_l,   E_l = sum (G - A)^2 / (4 N^2 M^2)         what goes with what, wherever it is
+    L_content = sum over l of a_l B_l,   B_l = 1/2 sum (F - P)^2                   which features are where
+    L_style   = sum over l of b_l E_l,   E_l = sum (G - A)^2 / (4 N^2 M^2)         which features go together
     G = F F^T,  A = S S^T
 
-The Gram matrix G sums over places, so E_l cannot tell where anything is. Here G and A are divided by their own N M at
-once, which leaves E_l = 1/4 sum (G - A)^2 and allows a style image of another size. TV is the total variation, the sum
-of squared differences between neighbouring pixels.
+The Gram matrix G sums over places, so E_l does not depend on where anything is. Here G and A are each divided by their
+own N M first, which leaves E_l = 1/4 sum (G - A)^2 and allows a style image of another size. TV is the total variation,
+the sum of squared differences between neighbouring pixels.
 
-Several styles s with shares lambda_s: L_style = sum_s lambda_s L_s. For shares that sum to 1 that is, but for a
-constant, the distance to the mean of the Gram matrices: a mixture is a style as well.
+Several styles s have shares lambda_s: L_style = sum_s lambda_s L_s. If the shares sum to 1, this is, up to a constant,
+the distance to the mean of the Gram matrices: a mixture of styles is a style as well.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ Activations = dict[str, Tensor]
 
 
 class Recipe(NamedTuple):
-    """Which layers count how much: a_l, b_l, and the smoothness."""
+    """The weights of layers, a_l and b_l, and the smoothness."""
 
     content: dict[str, float]
     style: dict[str, float]
     smoothness: float
 
 
-RECIPES = {  # to be balanced, and beta = BETA
+RECIPES = {  # to be balanced; beta = BETA
     "squeezenet": Recipe({"3": 1.0}, {"1": 1.0, "4": 1.0, "6": 1.0, "7": 1.0, "10": 1.0}, 1.0),
     "vgg19": Recipe({"relu4_2": 1.0}, {f"relu{i}_1": 1.0 for i in range(1, 6)}, 0.1),
     "random": Recipe({"scale2": 1.0}, {f"scale{2**i}": 1.0 for i in range(4)}, 0.1),
 }
 BETA = 20.0
-# Stanford's course CS231n: 6e-2 sum (F - P)^2 and 3e5, 1e3, 15, 3 times sum (G - A)^2, not to be balanced, beta = 1
+# Stanford's course CS231n: 6e-2 sum (F - P)^2, and 3e5, 1e3, 15, 3 times sum (G - A)^2. Not balanced, beta = 1.
 FIXED = Recipe({"3": 0.12}, {"1": 1.2e6, "4": 4e3, "6": 60.0, "7": 12.0}, 2e-2)
 
 
@@ -58,7 +58,7 @@ def style_loss(g: Tensor, a: Tensor) -> Tensor:
 
 
 class Losses(NamedTuple):
-    """What a picture costs before alpha and beta: L_content, L_s of every style, TV."""
+    """The parts of the loss, without alpha and beta: L_content, L_s of every style, TV."""
 
     content: Tensor
     styles: list[Tensor]
@@ -68,8 +68,8 @@ class Losses(NamedTuple):
 class StyleTransfer:
     """The loss L of a picture x (1, 3, H, W) in [0, 1], a function of x.
 
-    content (1, 3, H, W) and styles (1, 3, h, w), RGB in [0, 1]; shares: lambda, one a style, by default equal and of
-    sum 1. ValueError where a layer is unknown, or there are other numbers of shares and styles.
+    content (1, 3, H, W) and styles (1, 3, h, w), RGB in [0, 1]. shares: lambda, one per style, equal by default and of
+    sum 1. ValueError for an unknown layer, or if the numbers of shares and styles differ.
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class StyleTransfer:
     ):  # fmt: skip
         if not styles or (shares is not None and len(shares) != len(styles)):
             given = "no shares" if shares is None else f"{len(shares)} shares"
-            raise ValueError(f"StyleTransfer: {len(styles)} styles and {given}; give one style at least, a share each")
+            raise ValueError(
+                f"StyleTransfer: {len(styles)} styles and {given}; give at least one style, and one share per style"
+            )
         self.features, self.recipe, self.alpha, self.beta = features, recipe, alpha, beta
         self.shares = [1 / len(styles)] * len(styles) if shares is None else list(shares)
         with no_grad():
@@ -107,16 +109,17 @@ def grams(activations: Activations) -> Activations:
 
 
 def balanced(recipe: Recipe, features: Features, content: Tensor, styles: Sequence[Tensor]) -> Recipe:
-    """Divide the weights by what the losses measure at the start: then a weight of 1 is as much in every network.
+    """Divide the weights by the values of the losses at the start, so that 1 means the same in all networks.
 
-    Units: of B_l what a picture has whose activations are everywhere the content image's mean, of E_l what the content
-    image has (the mean over styles), of TV the content image's. ValueError where one is 0: for a content image that is
-    blank, or is the style image too.
+    The units are, for B_l, that of a picture whose activations equal the content image's mean everywhere; for E_l, that
+    of the content image (the mean over styles); for TV, the content image's. ValueError if one is 0: if the content
+    image is blank, or is the style image too.
     """
     with no_grad():
         seen = features.activations(content, {**recipe.content, **recipe.style})
         targets = [grams(features.activations(style, recipe.style)) for style in styles]
-        own, variation = grams({layer: seen[layer] for layer in recipe.style}), mg.total_variation(normalise(content))
+        own = grams({layer: seen[layer] for layer in recipe.style})
+        variation = mg.total_variation(normalise(content))
         flat = {layer: content_loss(seen[layer], seen[layer].mean((2, 3), keepdims=True)) for layer in recipe.content}
         apart = {layer: sum(style_loss(own[layer], a[layer]) for a in targets) / len(targets) for layer in recipe.style}
     if not all(unit.item() > 0 for unit in (*flat.values(), *apart.values(), variation)):

@@ -1,14 +1,14 @@
 """The variational autoencoder. Kingma & Welling, arXiv 1312.6114.
 
-An image x has a code z ~ N(0, I) and pixels distributed as p(x | z) around the decoder's D(z). The encoder gives the
-mean m and log-variance l of a Gaussian over codes, a sample of which is z = m + e**(l/2) * noise, noise ~ N(0, I). The
-loss, with the code's divergence from N(0, I) in closed form,
+An image x has a code z ~ N(0, I), and its pixels are distributed as p(x | z) around the decoder's output D(z). The
+encoder gives the mean m and log-variance l of a Gaussian over codes; a sample of it is z = m + e**(l/2) * noise, noise
+~ N(0, I). The loss, with the code's divergence from N(0, I) in closed form,
 
     L = -log p(x | z) - 1/2 sum over the code (1 + l - m**2 - e**l)
 
-is the negative evidence lower bound, -ELBO >= -log p(x) on average. Both terms are nats an image: sums over pixels and
-code, never means, or they would trade at another rate; only the batch is averaged. For Bernoulli pixels -log p(x | z)
-is the binary cross entropy of D(z) and x.
+is the negative evidence lower bound: on average -ELBO >= -log p(x). Both terms are in nats per image: sums over pixels
+and code, as means would change their relative weight; only the batch is averaged. For Bernoulli pixels -log p(x | z) is
+the binary cross entropy of D(z) and x.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from minigrad import Tensor, nn
 
 
 class VAE(nn.Module):
-    """What every network here is. A subclass sets `encoder`, images -> (N, features), and defines decode_logits."""
+    """What all networks here share. A subclass sets `encoder`, images -> (N, features), and defines decode_logits."""
 
     encoder: nn.Module
 
@@ -45,12 +45,12 @@ class VAE(nn.Module):
         return mg.sigmoid(self.decode_logits(z))
 
     def draw(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """One code an image, (N, k), such that gradients reach mean and log-variance: noise is drawn, then moved."""
+        """Draw one code per image, (N, k), as shifted and scaled noise: so gradients reach mean and log-variance."""
         noise = Tensor(self.rng.standard_normal(mean.shape, np.float32)).to(mean.device)
         return mean + mg.exp(log_variance * 0.5) * noise
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Images -> logits of their reconstruction from one sampled code, and the code's mean and log-variance."""
+        """Images -> logits of their reconstruction from one sampled code; mean and log-variance of the code."""
         mean, log_variance = self.encode(x)
         return self.decode_logits(self.draw(mean, log_variance)), mean, log_variance
 
@@ -59,12 +59,12 @@ class VAE(nn.Module):
         return self.decode(Tensor(self.rng.standard_normal((n, self.code), np.float32)).to(self.mean.weight.device))
 
     def surprise(self, logits: Tensor, x: Tensor) -> Tensor:
-        """-log p(x | z), here of Bernoulli pixels: nats an image, (N,), from logits and x, both (N, *image_shape)."""
+        """-log p(x | z), here of Bernoulli pixels: nats per image, (N,), from logits and x, both (N, *image_shape)."""
         return mg.binary_cross_entropy_with_logits(logits, x, "none").reshape(len(x), -1).sum(axis=1)
 
 
 class DenseVAE(VAE):
-    """784-500-120-k-120-500-784 with a head for the mean and one for the log-variance of the code."""
+    """784-500-120-k-120-500-784, with one head for the mean and one for the log-variance of the code."""
 
     def __init__(self, code: int, *, image_shape: tuple[int, ...] = (1, 28, 28), rng: np.random.Generator):
         super().__init__(120, code, rng)
@@ -86,36 +86,36 @@ class DenseVAE(VAE):
 
 
 def loss_terms(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """-log p(x | z) for one sampled z, and the divergence of the code from N(0, I): nats an image, each (N,)."""
+    """-log p(x | z) for one sampled z, and the divergence of the code from N(0, I): nats per image, each (N,)."""
     logits, mean, log_variance = model(x)
     return model.surprise(logits, x), mg.gaussian_kl(mean, log_variance, reduction="none").sum(axis=1)
 
 
 def negative_elbo(model: VAE, x: Tensor) -> Tensor:
-    """The loss above: nats an image, summed over pixels and code, averaged over the batch."""
+    """The loss above in nats per image: summed over pixels and code, averaged over the batch."""
     surprise, divergence = loss_terms(model, x)
     return (surprise + divergence).mean()
 
 
 def rescale_codes(model: VAE, first: nn.Linear, shift: Tensor, scale: Tensor) -> None:
-    """Rename every code z to (z - shift) / scale, (k,) each, in place; first is the decoder's first layer.
+    """Replace every code z by (z - shift) / scale, shift and scale (k,), in place; first is the decoder's first layer.
 
     Reconstructions stay as they are, and the divergence becomes the mean over images of
 
         1/2 sum (((m - shift)**2 + e**l) / scale**2 - 1 - l + 2 log scale),
 
-    least where shift is the mean of m and scale**2 that of (m - shift)**2 + e**l: mean and variance of the codes
-    of all images together. So at a minimum of the loss these are 0 and 1; Adam comes there slowly, this at once.
+    which is least if shift is the mean of m and scale**2 that of (m - shift)**2 + e**l: the mean and variance of the
+    codes of all images together. So at a minimum of the loss these are 0 and 1. Adam gets there slowly, this at once.
     """
     mean, spread = model.mean, model.log_variance
     with mg.no_grad():
-        renamed = [
+        rescaled = [
             (mean.weight, mean.weight / scale.reshape(-1, 1)),
             (mean.bias, (mean.bias - shift) / scale),
             (spread.bias, spread.bias - 2 * mg.log(scale)),
             (first.bias, first.bias + first.weight @ shift),
             (first.weight, first.weight * scale),
         ]
-    for parameter, value in renamed:
+    for parameter, value in rescaled:
         parameter.data[...] = value.data
         parameter.mark_changed()

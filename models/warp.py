@@ -1,13 +1,13 @@
 """Deformations as sums of positive increments: no row or column can fold back. Shu et al., arXiv 1806.06503.
 
-A warp W tells, for every pixel p of an image, where in a template it is looked up: image(p) = T(W(p)). A decoder that
-put out W itself could tear and fold the template. This one puts out how far the place moves from pixel to pixel, d > 0,
+A warp W says, for every pixel p of an image, where in a template to look it up: image(p) = T(W(p)). A decoder whose
+output is W itself could tear and fold the template. Here its output is the increment from pixel to pixel, d > 0,
 
     W_x(i, j) = -1 - 2 / (width - 1) + sum over n <= j of d_x(i, n)
     W_y(i, j) = -1 - 2 / (height - 1) + sum over m <= i of d_y(m, j)
 
-cut to [-1, 1], so that neighbours keep their order: left stays left and above stays above. Places are (x, y), with -1
-and 1 the centres of the outer pixels. Increments of 2 / (width - 1) and 2 / (height - 1) everywhere are the identity.
+clipped to [-1, 1]. So neighbours keep their order: left stays left, and above stays above. Places are (x, y), with -1
+and 1 at the centres of the outer pixels. Constant increments of 2 / (width - 1) and 2 / (height - 1) make the identity.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ LARGEST = 5.0  # increments stay below 5 / size: two and a half pixels of the te
 
 
 def identity_grid(size: int) -> np.ndarray:
-    """The warp that changes nothing: (size, size, 2) float32, the (x, y) of every pixel."""
+    """Return the warp that changes nothing: (size, size, 2) float32, the (x, y) of every pixel."""
     centres = np.linspace(-1, 1, size, dtype=np.float32)
     return np.stack(np.meshgrid(centres, centres), axis=-1)
 
 
 def increments(logits: Tensor) -> Tensor:
-    """Numbers (N, 2, size, size) of any sign -> increments between 0 and 5 / size, by a sigmoid."""
+    """Turn logits (N, 2, size, size) into increments between 0 and 5 / size, by a sigmoid."""
     return mg.sigmoid(logits) * (LARGEST / logits.shape[-1])
 
 
 def identity_logit(size: int) -> float:
-    """The logit whose increment, 2 / (size - 1), makes the identity: the bias to start from; at 0 it is a zoom."""
+    """Return the logit of the identity's increment, 2 / (size - 1): a bias to start from. The bias 0 is a zoom."""
     share = 2 * size / (LARGEST * (size - 1))  # .406 at 64 pixels
     return math.log(share / (1 - share))
 
 
 def integral_warp(steps: Tensor) -> Tensor:
-    """Positive increments (N, 2, H, W), along x and along y -> the warp W above, (N, H, W, 2) in [-1, 1].
+    """Sum up positive increments (N, 2, H, W), along x and along y -> the warp W above, (N, H, W, 2) in [-1, 1].
 
     For mg.grid_sample(.., align_corners=True).
     """
@@ -51,11 +51,11 @@ def integral_warp(steps: Tensor) -> Tensor:
 
 
 def look_up(texture: Tensor, warp: Tensor) -> Tensor:
-    """The image T(W(p)): texture (N, C, h, w), warp (N, H, W, 2) -> (N, C, H, W), bilinearly, 0 outside."""
+    """Return the image T(W(p)): texture (N, C, h, w), warp (N, H, W, 2) -> (N, C, H, W); bilinear, 0 outside."""
     return mg.grid_sample(texture, warp, align_corners=True)
 
 
 def displacement(warp: Tensor) -> Tensor:
-    """W - W0, from the identity: (N, size, size, 2) -> (N, 2, size, size)."""
+    """Return W - W0, with W0 the identity: (N, size, size, 2) -> (N, 2, size, size)."""
     identity = Tensor.wrap(identity_grid(warp.shape[1]).astype(warp.dtype)).to(warp.device)
     return (warp - identity).transpose(0, 3, 1, 2)

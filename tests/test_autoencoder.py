@@ -50,7 +50,7 @@ def test_the_gradient_of_the_loss_is_right(distance, model, x):
 
 
 def test_an_unknown_distance_is_refused(model, x):
-    with pytest.raises(ValueError, match="distance 'l3' is none of 'mse', 'bce'"):
+    with pytest.raises(ValueError, match="unknown distance 'l3'; it must be 'mse' or 'bce'"):
         reconstruction_loss(model, x, "l3")
 
 

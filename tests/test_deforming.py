@@ -163,7 +163,7 @@ def test_an_impossible_brightness_is_refused(rng):
 
 
 def test_an_unknown_distance_is_refused(rng):
-    with pytest.raises(ValueError, match="'cosine' is none of 'squared', 'absolute'"):
+    with pytest.raises(ValueError, match="unknown distance 'cosine'; it must be one of 'squared', 'absolute'"):
         deforming_loss(DeformingAutoencoder(8, 1, 2, rng=rng), images(rng), distance="cosine")
 
 

@@ -78,5 +78,5 @@ def test_a_batch_of_one_kind_of_pairs_has_a_finite_loss(labels, rng):
 
 
 def test_an_unknown_loss_is_refused(rng):
-    with pytest.raises(ValueError, match="'triplet' is none of 'contrastive', 'slide'"):
+    with pytest.raises(ValueError, match="unknown loss 'triplet'; it must be one of 'contrastive', 'slide'"):
         pair_loss(lambda x: x, Tensor(np.zeros((2, 2))), Tensor.wrap(np.arange(2)), "triplet")
