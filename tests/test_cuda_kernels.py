@@ -447,7 +447,7 @@ def test_sizes_beyond_an_int_are_errors(run):
 
 
 def test_an_unknown_padding_mode_is_an_error(run):
-    with pytest.raises(ValueError, match="padding_mode 'wrap' is none of 'zeros', 'border', 'reflection'"):
+    with pytest.raises(ValueError, match="unknown padding_mode 'wrap'; choose 'zeros', 'border' or 'reflection'"):
         x, grid, _ = sampling("float32", False)
         run(grid_sample_cuda.grid_sample, x, grid, "wrap", False)
 

@@ -74,11 +74,11 @@ def test_pixel_unshuffle_undoes_pixel_shuffle(rng):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: nn.ZeroPad2d((1, 2)), r"ZeroPad2d: padding is \(1, 2\); want a number or four"),
-        (lambda: nn.Unflatten(1, (2, 2))(X), r"Unflatten: x has shape .*; axis 1 must have 4 elements"),
-        (lambda: nn.PReLU(3)(X), "PReLU: x has shape .*; want axis 1 of length 3"),
-        (lambda: nn.Upsample(), "Upsample: size is None, scale_factor None; give one of them"),
-        (lambda: nn.Upsample(2, 2), "Upsample: size is 2, scale_factor 2; give one of them"),
+        (lambda: nn.ZeroPad2d((1, 2)), r"ZeroPad2d: padding is \(1, 2\); it must be one number, or"),
+        (lambda: nn.Unflatten(1, (2, 2))(X), "Unflatten: x has shape .*; its axis 1 must have length 4"),
+        (lambda: nn.PReLU(3)(X), r"PReLU: x has shape \(1, 1, 3, 4\); its axis 1 must have length 3"),
+        (lambda: nn.Upsample(), "Upsample: size is None, scale_factor None; give exactly one of them"),
+        (lambda: nn.Upsample(2, 2), "Upsample: size is 2, scale_factor 2; give exactly one of them"),
         (lambda: mg.upsample(X, 2, size=4), "upsample: size is 4 and scale_factor 2; give only one of them"),
         (lambda: mg.upsample(X, size=0), "upsample: size is 0"),
     ],

@@ -375,8 +375,8 @@ PLAIN = Tensor([1.0])
         (X, TypeError, r"got one Tensor; give a list"),
         ([X, np.ones(2)], TypeError, "parameter 1 is a ndarray"),
         ([PLAIN], ValueError, "parameter 0 does not require gradients; make it with requires_grad=True"),
-        ([X, X * 2.0], ValueError, "parameter 1 is a result of multiply; only leaves"),
-        ([X, X], ValueError, "parameter 1 was given before"),
+        ([X, X * 2.0], ValueError, "parameter 1 is a result of multiply; give leaves, only they have a .grad"),
+        ([X, X], ValueError, "parameter 1 was given twice; give each once"),
     ],
 )
 def test_wrong_parameters_are_refused(kind, parameters, error, message):
@@ -394,7 +394,7 @@ def test_wrong_parameters_are_refused(kind, parameters, error, message):
         (lambda: SGD([X], lr="0.1"), "SGD: lr is '0.1'"),
         (lambda: SGD([X], lr=0.1, momentum=1), r"SGD: momentum is 1; it must be a number in \[0, 1\)"),
         (lambda: SGD([X], lr=0.1, momentum=-0.1), "SGD: momentum is -0.1"),
-        (lambda: SGD([X], lr=0.1, nesterov=True), "SGD: nesterov needs momentum"),
+        (lambda: SGD([X], lr=0.1, nesterov=True), "SGD: nesterov needs a momentum above 0; try momentum=0.9"),
         (lambda: SGD([X], lr=0.1, weight_decay=-1), r"SGD: weight_decay is -1; it must be a number in \[0, inf\)"),
         (lambda: RMSprop([X], alpha=1), "RMSprop: alpha is 1"),
         (lambda: RMSprop([X], eps=0), "RMSprop: eps is 0"),
@@ -402,7 +402,7 @@ def test_wrong_parameters_are_refused(kind, parameters, error, message):
         (lambda: Adam([X], betas=(1, 0.9)), r"Adam: betas\[0\] is 1"),
         (lambda: Adam([X], betas=(0.9, -1)), r"Adam: betas\[1\] is -1"),
         (lambda: Adam([X], eps=-1), "Adam: eps is -1"),
-        (lambda: LBFGS([X], max_iterations=0), "LBFGS: max_iterations is 0; it must be a whole number from 1"),
+        (lambda: LBFGS([X], max_iterations=0), "LBFGS: max_iterations is 0; it must be a positive integer"),
         (lambda: LBFGS([X], history=2.5), "LBFGS: history is 2.5"),
         (lambda: LBFGS([X], tolerance=-1), "LBFGS: tolerance is -1"),
         (lambda: clip_grad_norm([X], 0), "clip_grad_norm: max_norm is 0"),
@@ -417,9 +417,9 @@ def test_numbers_out_of_range_are_refused(make, message):
 @pytest.mark.parametrize(
     "g, message",
     [
-        (np.ones(3), r"Adam: parameter 1 is float64 \(2,\) on cpu, its gradient float64 \(3,\) on cpu"),
-        (np.ones(1), r"its gradient float64 \(1,\)"),  # would broadcast
-        (np.ones(2, np.float32), r"its gradient float32 \(2,\)"),
+        (np.ones(3), r"Adam: parameter 1 is float64 \(2,\) on cpu, its gradient is float64 \(3,\) on"),
+        (np.ones(1), r"its gradient is float64 \(1,\)"),  # would broadcast
+        (np.ones(2, np.float32), r"its gradient is float32 \(2,\)"),
     ],
 )
 def test_a_gradient_unlike_its_parameter_is_refused_and_changes_nothing(g, message):
@@ -434,7 +434,7 @@ def test_a_parameter_converted_after_its_optimizer_was_made_is_refused():
     x = parameter([1.0])
     optimizer = Adam([x])
     x.data = x.data.astype(np.float32)
-    with pytest.raises(ValueError, match="its m float64.*Convert a model before you make its optimizer"):
+    with pytest.raises(ValueError, match="its m is float64.*Convert a model before you make its optimizer"):
         run(optimizer, [[np.ones(1, np.float32)]])
 
 

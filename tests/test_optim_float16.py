@@ -55,7 +55,7 @@ def test_the_state_of_float16_parameters_is_float32_and_loads_back(make):
 def test_a_gradient_of_another_dtype_than_its_float16_parameter_is_refused():
     x = Tensor(np.ones(2, np.float16), requires_grad=True)
     x.grad = Tensor(np.ones(2, np.float32))
-    with pytest.raises(ValueError, match=r"parameter 0 is float16 \(2,\) on cpu, its gradient float32 \(2,\)"):
+    with pytest.raises(ValueError, match=r"parameter 0 is float16 \(2,\) on cpu, its gradient is float32 \(2,\)"):
         Adam([x]).step()
 
 

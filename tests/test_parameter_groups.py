@@ -39,7 +39,7 @@ def test_a_schedule_moves_all_groups_alike():
 @pytest.mark.parametrize(
     "groups, message",
     [
-        ([{"lr": 0.1}], "group 0 is .'lr'.; it must be a dict of 'params'"),
+        ([{"lr": 0.1}], r"group 0 is \['lr'\]; it must be a dict with 'params'"),
         ([{"params": [parameter([1.0])], "betas": (0, 0)}], "group 0 is .'betas', 'params'."),
         ([{"params": []}, parameter([1.0])], "group 1 is a Tensor"),
         ([{"params": [parameter([1.0])], "lr": -1}], "lr of a group is -1"),

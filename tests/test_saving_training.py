@@ -189,7 +189,7 @@ def test_a_negative_count_of_steps_is_refused(path):
     model, optimizer = net_and("Adam")
     optimizer.state["steps"][1] = -1
     saving.save_training(path, model, optimizer, 3, {})
-    refused(path, *net_and("Adam"), {}, "fewer than 0 steps")
+    refused(path, *net_and("Adam"), {}, "negative step count")
 
 
 # ---- metadata that were altered, under a checksum that fits

@@ -1,4 +1,4 @@
-"""Activations as layers, under PyTorch's names and argument names."""
+"""Activation functions as layers, with PyTorch's names and argument names."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SiLU(Module):
 
 
 class LogSoftmax(Module):
-    """log of e**x / sum e**x along axis dim."""
+    """Logarithm of e**x / sum e**x along axis dim."""
 
     def __init__(self, dim: int = -1):
         self.dim = dim
@@ -102,8 +102,9 @@ class LogSoftmax(Module):
 
 
 class PReLU(Module):
-    """x above 0, weight * x below: a leaky ReLU whose slope is learned, one for all channels or one each (N,C,..).
+    """x above 0, weight * x below: a leaky ReLU whose slope is learned.
 
+    num_parameters: 1 for all channels together, or C for one slope per channel of (N,C,..).
     He et al. 2015, arXiv 1502.01852.
     """
 
@@ -113,6 +114,6 @@ class PReLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         n = len(self.weight)
         if n > 1 and (x.ndim < 2 or x.shape[1] != n):
-            raise ValueError(f"PReLU: x has shape {x.shape}; want axis 1 of length {n}")
-        slope = self.weight.reshape(n, *[1] * (x.ndim - 2)) if n > 1 else self.weight
-        return ops.relu(x) - slope * ops.relu(-x)
+            raise ValueError(f"PReLU: x has shape {x.shape}; its axis 1 must have length {n}")
+        slope = self.weight.reshape(n, *[1] * (x.ndim - 2)) if n > 1 else self.weight  # (C,1,..) against (N,C,..)
+        return ops.relu(x) - slope * ops.relu(-x)  # max(x, 0) + slope min(x, 0)

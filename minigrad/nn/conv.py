@@ -1,4 +1,4 @@
-"""Convolution layers. Weights and biases start as U(+-1/sqrt(fan in)), as in PyTorch."""
+"""Convolution layers. Weights and biases are drawn from U(-1/sqrt(fan in), 1/sqrt(fan in)), as in PyTorch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Convolution(Module):
         """Draw the weight (channels[0], channels[1]/groups, *kernel) and the bias (outputs)."""
         name = type(self).__name__
         if groups < 1 or any(n < 1 or n % groups for n in channels):
-            raise ValueError(f"{name}: channels {channels} do not divide into {groups} groups")
+            raise ValueError(f"{name}: {groups} groups do not divide the channels {channels}; choose a common divisor")
         shape = (channels[0], channels[1] // groups, *kernel)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = Parameter(init.uniform(shape, rng, bound))
@@ -33,7 +33,10 @@ class _Convolution(Module):
 
 
 class Conv2d(_Convolution):
-    """Slide learned kernels over images: (N, in, H, W) -> (N, out, oh, ow). weight (out, in/groups, kh, kw)."""
+    """Slide learned kernels over images: (N, in, H, W) -> (N, out, oh, ow). weight (out, in/groups, kh, kw).
+
+    Arguments as for mg.conv2d.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
@@ -51,7 +54,10 @@ class Conv2d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """Spread numbers over learned kernels: (N, in, h, w) -> (N, out, H, W). weight (in, out/groups, kh, kw)."""
+    """Add up learned kernels, scaled by the inputs: (N, in, h, w) -> (N, out, H, W). weight (in, out/groups, kh, kw).
+
+    Arguments as for mg.conv_transpose2d.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
@@ -70,7 +76,10 @@ class ConvTranspose2d(_Convolution):
 
 
 class Conv1d(_Convolution):
-    """Slide learned kernels along signals: (N, in, L) -> (N, out, l). weight (out, in/groups, k)."""
+    """Slide learned kernels along signals: (N, in, L) -> (N, out, l). weight (out, in/groups, k).
+
+    Arguments as for mg.conv1d.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
@@ -88,7 +97,10 @@ class Conv1d(_Convolution):
 
 
 class ConvTranspose1d(_Convolution):
-    """Spread numbers over learned kernels: (N, in, l) -> (N, out, L). weight (in, out/groups, k)."""
+    """Add up learned kernels, scaled by the inputs: (N, in, l) -> (N, out, L). weight (in, out/groups, k).
+
+    Arguments as for mg.conv_transpose1d.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,

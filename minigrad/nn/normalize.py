@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers: those of ops/normalize.py with learned scales and shifts, and running statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .module import Buffer, Module, Parameter
 
 
 class LayerNorm(Module):
-    """Standardize the last axes of each example, then scale and shift each element: shape (.., *normalized_shape)."""
+    """Standardize each example over its last axes, then scale and shift each element: x (.., *normalized_shape)."""
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -29,8 +29,8 @@ class LayerNorm(Module):
 class BatchNorm1d(Module):
     """Standardize each channel over the batch, then scale and shift it: (N, C) or (N, C, L).
 
-    In training by the batch's own mean and variance, of which it keeps a running average (weight of the newest:
-    momentum; variances unbiased); in evaluation by that average. Ioffe & Szegedy 2015, arXiv 1502.03167.
+    Training uses the batch's own mean and variance, and keeps a running average of them (of the unbiased variance), in
+    which the newest has the weight momentum. Evaluation uses that average. Ioffe & Szegedy 2015, arXiv 1502.03167.
     """
 
     ndims: tuple[int, ...] = (2, 3)
@@ -48,13 +48,15 @@ class BatchNorm1d(Module):
         name, C = type(self).__name__, len(self.weight)
         if x.ndim not in self.ndims or x.shape[1] != C:
             counts = " or ".join(map(str, self.ndims))
-            raise ValueError(f"{name}: x has shape {x.shape}; want {counts} axes, axis 1 of length {C}")
+            raise ValueError(f"{name}: x has shape {x.shape}; it needs {counts} axes, with axis 1 of length {C}")
         if not self.training:
             return ops.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+        # one value has no variance
         axes = (0, *range(2, x.ndim))
         n = x.size // C
         if n < 2:
-            raise ValueError(f"{name}: x has shape {x.shape}, one value a channel; training needs at least two")
+            raise ValueError(f"{name}: x has shape {x.shape}, one value per channel; training needs at least two")
         self._track(ops.mean(x.detach(), axes).data, ops.var(x.detach(), axes, ddof=1).data)
         return ops.batch_norm(x, None, None, self.weight, self.bias, eps=self.eps)
 
@@ -62,7 +64,7 @@ class BatchNorm1d(Module):
         """Move the running statistics towards the batch's."""
         for running, now in ((self.running_mean, mean), (self.running_var, var)):
             running.data += self.momentum * (xp(now).asarray(now, running.dtype) - running.data)
-            running.mark_changed()  # a graph of evaluation may have read them
+            running.mark_changed()  # a graph recorded in evaluation may have read it
         self.num_batches_tracked.data += 1
 
 
@@ -80,21 +82,23 @@ class GroupNorm(Module):
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
         if num_groups < 1 or num_channels % num_groups:
-            raise ValueError(f"GroupNorm: {num_channels} channels do not divide into {num_groups} groups")
+            raise ValueError(f"GroupNorm: {num_groups} groups do not divide {num_channels} channels; choose a divisor")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[1] != self.num_channels:
-            raise ValueError(f"{type(self).__name__}: x has shape {x.shape}; want axis 1 of length {self.num_channels}")
+            raise ValueError(
+                f"{type(self).__name__}: x has shape {x.shape}; its axis 1 must have length {self.num_channels}"
+            )
         return ops.group_norm(x, self.num_groups, self.weight, self.bias, eps=self.eps)
 
 
 class InstanceNorm2d(GroupNorm):
     """Standardize each channel of each image by itself, then (affine) scale and shift it: (N,C,H,W).
 
-    Ulyanov et al. 2016, arXiv 1607.08022. For weights of each example's own see mg.instance_norm.
+    Ulyanov et al. 2016, arXiv 1607.08022. For separate weights per example, use mg.instance_norm.
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, *, affine: bool = False):

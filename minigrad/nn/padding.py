@@ -1,4 +1,4 @@
-"""Layers that surround images with more pixels: (N,C,H,W) -> (N,C,H+,W+)."""
+"""Layers that surround images with more pixels: (N,C,H,W) -> (N, C, H + top + bottom, W + left + right)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .module import Module
 
 
 class _Padding(Module):
-    """What the padding layers share. padding: a number for all sides, or (left, right, top, bottom), as PyTorch's."""
+    """What the padding layers share. padding: one number, or (left, right, top, bottom), as in PyTorch."""
 
     mode = "constant"
     value = 0.0
@@ -18,7 +18,9 @@ class _Padding(Module):
     def __init__(self, padding: int | tuple[int, int, int, int]):
         sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
         if len(sides) != 4:
-            raise ValueError(f"{type(self).__name__}: padding is {padding!r}; want a number or four, left to bottom")
+            raise ValueError(
+                f"{type(self).__name__}: padding is {padding!r}; it must be one number, or (left, right, top, bottom)"
+            )
         self.padding = sides
 
     def forward(self, x: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Mean of each of so many windows: (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size. See mg.adaptive_avg_pool2d."""
+    """Mean of each of oh x ow windows: (N,C,H,W) -> (N,C,oh,ow), (oh,ow) = output_size. See mg.adaptive_avg_pool2d."""
 
     def __init__(self, output_size: int | Pair):
         self.output_size = output_size
@@ -84,7 +84,7 @@ class AvgPool1d(Module):
 
 
 class AdaptiveAvgPool1d(Module):
-    """Mean of each of output_size parts of a signal: (N,C,L) -> (N,C,output_size)."""
+    """Mean of each of output_size windows: (N,C,L) -> (N,C,output_size). See mg.adaptive_avg_pool1d."""
 
     def __init__(self, output_size: int):
         self.output_size = output_size

@@ -1,4 +1,4 @@
-"""Layers on the plane of images, without parameters: enlarging, pixels as channels, dropout of whole channels."""
+"""Layers for images without parameters: resizing, exchanging pixels and channels, dropout of whole channels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .module import Module
 
 
 class Upsample(Module):
-    """Enlarge images: (N,C,H,W) -> (N,C,oh,ow), of a size or by a factor. See mg.upsample."""
+    """Resize images: (N,C,H,W) -> (N,C,oh,ow), to a size or by a factor. See mg.upsample."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Upsample(Module):
         align_corners: bool = False,
     ):
         if (size is None) == (scale_factor is None):
-            raise ValueError(f"Upsample: size is {size}, scale_factor {scale_factor}; give one of them")
+            raise ValueError(f"Upsample: size is {size}, scale_factor {scale_factor}; give exactly one of them")
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
 
     def forward(self, x: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class Upsample(Module):
 
 
 class PixelShuffle(Module):
-    """Lay r*r channels out as r x r pixels: (N, C r r, H, W) -> (N, C, H r, W r), r the upscale_factor."""
+    """Turn r*r channels into blocks of r x r pixels: (N, C r r, H, W) -> (N, C, H r, W r), r being upscale_factor."""
 
     def __init__(self, upscale_factor: int):
         self.upscale_factor = upscale_factor
@@ -38,7 +38,7 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """Lay r x r pixels out as r*r channels: (N, C, H r, W r) -> (N, C r r, H, W), r the downscale_factor."""
+    """Turn blocks of r x r pixels into r*r channels: (N, C, H r, W r) -> (N, C r r, H, W), r being downscale_factor."""
 
     def __init__(self, downscale_factor: int):
         self.downscale_factor = downscale_factor
@@ -48,7 +48,10 @@ class PixelUnshuffle(Module):
 
 
 class Dropout2d(Dropout):
-    """Dropout of whole channels: in training, each plane of (N,C,..) is 0 with probability p. Tompson et al. 2015."""
+    """Dropout of whole channels of each example (N,C,..). Tompson et al. 2015.
+
+    Neighbouring pixels are alike, so that dropping single ones would hide little.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         x = x if isinstance(x, Tensor) else Tensor(x)

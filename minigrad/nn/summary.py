@@ -1,4 +1,4 @@
-"""What a model is made of, as a table."""
+"""A table of a model's layers: shapes, parameters and work."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .module import Module
 
 
 def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32) -> str:
-    """Print and return a table of the layers of a model: output shape, parameters, multiply-adds.
+    """Print and return a table of a model's layers: output shape, parameters and multiply-adds.
 
-    input_shape: of one call, batch axis first; the model is run on zeros of it, in evaluation mode. A layer that is
+    input_shape includes the batch axis; the model is run on zeros of that shape, in evaluation mode. A layer that is
     called twice has two rows, and its parameters count once.
     """
     names = {id(module): name for name, module in model.named_modules()}
@@ -23,17 +23,21 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
     counted: set[int] = set()
 
     def observe(module: Module, inputs: tuple, out: Any) -> None:
+        """Add a row for each layer, that is, for each module without parts."""
         if any(True for _ in module.children()) or id(module) not in names:
             return
+        name = names[id(module)] or "(model)"
+        shape = str(out.shape) if isinstance(out, Tensor) else ", ".join(str(t.shape) for t in out)
         new = [p for p in module.parameters() if id(p) not in counted]
         counted.update(id(p) for p in new)
-        work = getattr(module, "multiply_adds", None)
-        shape = str(out.shape) if isinstance(out, Tensor) else ", ".join(str(t.shape) for t in out)
-        name = names[id(module)] or "(model)"
-        rows.append((name, type(module).__name__, shape, sum(p.size for p in new), work(*inputs, out) if work else 0))
+        count = getattr(module, "multiply_adds", None)
+        work = count(*inputs, out) if count else 0
+        rows.append((name, type(module).__name__, shape, sum(p.size for p in new), work))
 
+    # run the model once, and leave it in the modes that it was in
     modes = [(module, module.training) for _, module in model.named_modules()]
-    Module.observer, before = observe, Module.observer
+    before = Module.observer
+    Module.observer = observe
     try:
         with no_grad():
             model.eval()(Tensor(np.zeros(input_shape, dtype)))
@@ -41,6 +45,8 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
         Module.observer = before
         for module, training in modes:
             module.training = training
+
+    # parameters that belong to no layer, such as a module's own beside its parts
     outside = sum(p.size for p in model.parameters() if id(p) not in counted)
     if outside:
         rows.append(("(other parameters)", "", "", outside, 0))
@@ -50,6 +56,7 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
 
 
 def _table(rows: list[tuple[str, str, str, int, int]], parameters: int) -> str:
+    """Return the rows as text, in columns as wide as their widest cell, between a head and the totals."""
     head = ("layer", "type", "output", "parameters", "multiply-adds")
     total = ("total", "", "", parameters, sum(row[4] for row in rows))
     cells = [head, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in [*rows, total])]

@@ -1,4 +1,4 @@
-"""Optimizers: how gradients become steps.
+"""Optimizers: they turn gradients into steps.
 
 optimizer = Adam(model.parameters(), lr=1e-3)
 for x, y in batches:

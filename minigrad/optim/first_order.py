@@ -1,7 +1,6 @@
-"""SGD, RMSprop, Adam: each update() is its paper's formula.
+"""SGD, RMSprop and Adam: each update() is the formula of its paper.
 
-It sees the parameters in pieces that fit the processor's cache, so that the temporaries it makes are small and quick
-to come by.
+It sees the parameters in pieces that fit into the processor's cache, so that its temporaries are small and fast.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from .optimizer import Optimizer, Parameters
 
 
 class SGD(Optimizer):
-    """Step against the gradient, or, with momentum, along its decaying sum v.
+    """Step against the gradient or, with momentum, against its decaying sum v.
 
-    x <- x - lr g, or v <- momentum v + g; x <- x - lr v, or, with nesterov, x <- x - lr (g + momentum v).
-    momentum in [0, 1), else ValueError. Robbins & Monro 1951; Polyak 1964; Sutskever et al. 2013 for nesterov.
+    Plain: x <- x - lr g. Momentum: v <- momentum v + g; x <- x - lr v. Nesterov: x <- x - lr (g + momentum v).
+    ValueError unless momentum lies in [0, 1). Robbins & Monro 1951; Polyak 1964; Sutskever et al. 2013 for nesterov.
     """
 
     def __init__(
@@ -25,7 +24,7 @@ class SGD(Optimizer):
         self.momentum = self._number("momentum", momentum, below=1)
         self.nesterov = nesterov
         if nesterov and not momentum:
-            raise ValueError("SGD: nesterov needs momentum, which is 0; try momentum=0.9")
+            raise ValueError("SGD: nesterov needs a momentum above 0; try momentum=0.9")
         super().__init__(parameters, lr, weight_decay, ["v"] if momentum else [])
 
     def update(self, t, lr, x, g, v=None):
@@ -39,8 +38,9 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Divide the gradient by its recent size, the root of a running mean s of its square.
 
-    s <- alpha s + (1 - alpha) g^2; d = g / (sqrt(s) + eps); x <- x - lr d, or v <- momentum v + d; x <- x - lr v.
-    alpha and momentum in [0, 1), eps > 0, else ValueError. Tieleman & Hinton 2012, Coursera lecture 6.5.
+    s <- alpha s + (1 - alpha) g^2; d = g / (sqrt(s) + eps); x <- x - lr d. With momentum: v <- momentum v + d and
+    x <- x - lr v.
+    ValueError unless alpha and momentum lie in [0, 1) and eps > 0. Tieleman & Hinton 2012, Coursera lecture 6.5.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Step along a running mean m of the gradient, divided by the root of a running mean s of its square.
+    """Step against a running mean m of the gradient, divided by the root of a running mean s of its square.
 
     m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; x <- x - lr m' / (sqrt(s') + eps), where m' = m / (1 - b1^t) and
-    s' = s / (1 - b2^t) undo the pull of the zeros that m and s start from.
-    b1 and b2 in [0, 1), eps > 0, else ValueError. Kingma & Ba 2015.
+    s' = s / (1 - b2^t) correct the bias of m and s towards 0, where they start.
+    ValueError unless b1 and b2 lie in [0, 1) and eps > 0. Kingma & Ba 2015.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Adam(Optimizer):
         b1, b2 = self.betas
         m += (1 - b1) * (g - m)
         s += (1 - b2) * (g * g - s)
-        # x <- x - lr m' / (sqrt(s') + eps), both sides of the fraction times sqrt(1 - b2^t): fewer passes over memory
+        # m' / (sqrt(s') + eps) with numerator and denominator multiplied by sqrt(1 - b2^t): fewer passes over memory
         root = math.sqrt(1 - b2**t)
         d = xp(s).sqrt(s)
         d += self.eps * root
@@ -93,7 +93,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay stays out of m and s: x <- (1 - lr weight_decay) x, then Adam's step.
+    """Adam with decoupled weight decay, which stays out of m and s: x <- (1 - lr weight_decay) x, then Adam's step.
 
     Loshchilov & Hutter 2019.
     """

@@ -1,7 +1,8 @@
-"""Muon: every direction in which a matrix could turn its input moves equally far. Jordan et al. 2024.
+"""Muon: a step that moves a matrix equally far in all of its singular directions.
 
-kellerjordan.github.io/posts/muon. The gradient of a matrix is a sum of outer products over the examples, and mostly the
-same few directions dominate it. With u = U S V^T its singular value decomposition, the step is U V^T: S is forgotten.
+The gradient of a weight matrix is a sum of outer products over the examples, and a few directions usually dominate it.
+If u = U S V^T is the singular value decomposition of the momentum, the step is U V^T: the singular values S are
+replaced by 1. Jordan et al. 2024, kellerjordan.github.io/posts/muon.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from ..kernels import matmul as kernels
 from .first_order import Adam
 from .optimizer import Parameters, chunks
 
-SIZE = 0.2  # root mean square of an entry's step, in units of lr: about Adam's (Liu et al. 2025, arXiv 2502.16982)
-ITERATION = (3.4445, -4.7750, 2.0315)  # a, b, c below, tuned by Jordan: singular values from 0.01 come to 0.7 .. 1.2
+SIZE = 0.2  # root mean square of the entries of a step / lr; about Adam's (Liu et al. 2025, arXiv 2502.16982)
+ITERATION = (3.4445, -4.7750, 2.0315)  # a, b, c below, tuned by Jordan: singular values above 0.01 end in 0.7 .. 1.2
 
 
 class Muon(Adam):
-    """Step along a momentum whose singular values are all made about 1; vectors take Adam's step.
+    """Step against a momentum whose singular values are all brought near 1; vectors take Adam's step.
 
-    m <- momentum m + g; u = g + momentum m as a matrix (len(x), rest); x <- x - lr 0.2 sqrt(longer side) U V^T, which
-    makes a step's entries as large as Adam's: learning rates carry over. A parameter of two axes or more is taken for
-    a matrix: give one that is none, an image say, as a vector.
-    momentum and the betas in [0, 1), eps > 0, else ValueError.
+    m <- momentum m + g; u = g + momentum m as a matrix (len(x), rest); x <- x - lr 0.2 sqrt(longer side) U V^T. The
+    scale makes the entries of a step as large as Adam's, so that learning rates carry over. Every parameter of two axes
+    or more is taken for a matrix; flatten those that are none, such as an image.
+    ValueError unless momentum and the betas lie in [0, 1) and eps > 0.
     """
 
     def __init__(
@@ -50,15 +51,17 @@ class Muon(Adam):
 
 
 def orthogonal(u: Array) -> Array:
-    """About U V^T of a matrix u = U S V^T, without decomposing it: five steps X <- a X + b (X X^T) X + c (X X^T)^2 X.
+    """Approximate U V^T of a matrix u = U S V^T without decomposing it.
 
-    An odd polynomial in a matrix is the same one in each of its singular values, which this one drives towards 1.
+    Five steps X <- a X + b (X X^T) X + c (X X^T)^2 X. An odd polynomial of a matrix acts on each singular value s by
+    itself, s <- a s + b s^3 + c s^5, and this one drives them towards 1.
     """
     if len(u) > u.shape[1]:
         return orthogonal(u.T).T
     a, b, c = ITERATION
     matmul = kernels.matmul if xp(u) is np else xp(u).matmul
-    out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)  # none is above 1; linalg.norm would wake BLAS
+    # no singular value exceeds the norm, so all begin in [0, 1]; linalg.norm would wake the threads of BLAS
+    out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)
     for _ in range(5):
         square = matmul(out, out.T)
         out = a * out + matmul(b * square + c * matmul(square, square), out)

@@ -20,13 +20,13 @@ Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
 class Optimizer:
     """What the first-order optimizers share: the parameters, their state, and the walk over them.
 
-    A subclass names its state (for each name, zeros like each parameter) and defines update(t, lr, x, g, *state), which
-    changes x and the state in place: t counts the parameter's steps from 1, the others are arrays of one shape.
-    lr > 0 and weight_decay >= 0, else ValueError. Of a float16 parameter update sees float32 copies, and the state is
-    float32: the square of a gradient below 0.0002 is 0 in float16.
+    A subclass names its state (under each name, zeros like every parameter) and defines update(t, lr, x, g, *state),
+    which changes x and the state in place; t counts the parameter's steps from 1, and the arrays have the same shape.
+    ValueError unless lr > 0 and weight_decay >= 0. For a float16 parameter, update sees float32 copies, and the state
+    is float32, because the square of a gradient below 0.0002 is 0 in float16.
 
-    Parameters may come in groups, as [{"params": encoder.parameters(), "lr": 1e-4}, {"params": head.parameters()}]: a
-    group's lr and weight_decay take the place of the optimizer's. A schedule that sets .lr moves all groups alike.
+    Parameters may come in groups: [{"params": encoder.parameters(), "lr": 1e-4}, {"params": head.parameters()}]. A
+    group's lr and weight_decay replace the optimizer's. A schedule that sets .lr scales all groups alike.
     """
 
     update: Callable[..., None]
@@ -34,8 +34,10 @@ class Optimizer:
     def __init__(self, parameters: Parameters, lr: float, weight_decay: float, state: list[str]):
         self.lr = self._number("lr", lr, zero=False)
         self.weight_decay = self._number("weight_decay", weight_decay)
+
+        # each parameter with the numbers of its group
         flat: list[Tensor] = []
-        self.lr_factors: list[float] = []  # of each parameter: its group's lr in units of self.lr
+        self.lr_factors: list[float] = []  # the group's lr / self.lr
         self.weight_decays: list[float] = []
         for group in _groups(type(self).__name__, parameters):
             xs = list(group["params"])
@@ -43,8 +45,11 @@ class Optimizer:
             self.lr_factors += [self._number("lr of a group", group.get("lr", self.lr)) / self.lr] * len(xs)
             decay = self._number("weight_decay of a group", group.get("weight_decay", self.weight_decay))
             self.weight_decays += [decay] * len(xs)
+
+        # an optimizer that goes on from a saved state must have been made with the same numbers
         numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float | list | tuple)}
-        self.made_with = {"class": type(self).__name__, **numbers}  # the same for the same bits
+        self.made_with = {"class": type(self).__name__, **numbers}
+
         self.parameters = check_parameters(type(self).__name__, flat)
         self.state_names = state
         self.state: dict[str, Array] = {"steps": np.zeros(len(self.parameters), np.int64)}
@@ -54,15 +59,17 @@ class Optimizer:
     def step(self) -> None:
         """Update, in place, every parameter that has a gradient.
 
-        ValueError, with nothing changed, if lr is negative or not finite, or a gradient is not like its parameter.
+        ValueError, with nothing changed, if lr is negative or not finite, or if a gradient differs from its parameter
+        in shape, dtype or device.
         """
-        self.lr = self._number("lr", self.lr)  # a float: NumPy scalars, as schedules may give, widen float32
+        self.lr = self._number("lr", self.lr)  # as a float: a NumPy scalar from a schedule would widen float32
         ready = [(i, x.data, x.grad.data) for i, x in enumerate(self.parameters) if x.grad is not None]
         for i, x, g in ready:
             self._check_alike(i, x, g)
         for i, x, g in ready:
             self.state["steps"][i] += 1
-            t, lr, weight_decay = self.state["steps"][i].item(), self.lr * self.lr_factors[i], self.weight_decays[i]
+            t = self.state["steps"][i].item()
+            lr, weight_decay = self.lr * self.lr_factors[i], self.weight_decays[i]
             wide = widened(x)
             for x_chunk, g_chunk, *state in self.pieces(wide, widened(g), *self._state_of(i)):
                 if weight_decay:
@@ -73,39 +80,39 @@ class Optimizer:
             self.parameters[i].mark_changed()
 
     def pieces(self, x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
-        """Cut a parameter, its gradient and state into what update sees at a time."""
+        """Cut a parameter, its gradient and its state into the pieces that update sees."""
         return chunks(x, g, *state)
 
     def decay(self, weight_decay: float, lr: float, x: Array, g: Array) -> Array:
-        """Return the gradient with that of the penalty weight_decay / 2 |x|^2 added."""
+        """Return the gradient plus that of the penalty weight_decay / 2 |x|^2."""
         return g + weight_decay * x
 
     def zero_grad(self) -> None:
-        """Forget the gradients: backward() adds to those it finds."""
+        """Clear the gradients; otherwise the next backward() adds to them."""
         for x in self.parameters:
             x.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of the step counts, "steps", and of the state, "m.0", "m.1" and so on.
 
-        With them, and made with the same arguments (which made_with has), another optimizer goes on bit for bit.
+        Another optimizer that was made with the same arguments, see made_with, goes on from them bit for bit.
         """
         return {name: to_device(a, "cpu").copy() for name, a in self.state.items()}
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what state_dict returned.
+        """Set the state to what state_dict returned.
 
-        ValueError, with nothing changed, if names, shapes or dtypes differ, or a count of steps is negative.
+        ValueError, with nothing changed, if names, shapes or dtypes differ, or if a step count is negative.
         """
         for name in sorted(self.state.keys() | arrays.keys()):
             got, own = _kind(arrays.get(name)), _kind(self.state.get(name))
             if got != own:
                 raise ValueError(
-                    f"{type(self).__name__}: {name!r} is {got} in the loaded state, {own} here; the optimizers' kind, "
-                    "options and parameters must be the same"
+                    f"{type(self).__name__}: {name!r} is {got} in the loaded state, {own} here; both optimizers must"
+                    " have the same class, options and parameters"
                 )
         if (arrays["steps"] < 0).any():
-            raise ValueError(f"{type(self).__name__}: the loaded state has counted fewer than 0 steps; it is damaged")
+            raise ValueError(f"{type(self).__name__}: the loaded state has a negative step count; it is damaged")
         for name, a in self.state.items():
             a[...] = to_device(arrays[name], device_of(a))
 
@@ -118,8 +125,8 @@ class Optimizer:
             dtype = x.dtype if what == "gradient" else state_dtype
             if (a.shape, a.dtype, device_of(a)) != (x.shape, dtype, device_of(x)):
                 raise ValueError(
-                    f"{type(self).__name__}: parameter {i} is {_kind(x)} on {device_of(x)}, its {what} {_kind(a)} on "
-                    f"{device_of(a)}; they must be alike. Convert a model before you make its optimizer"
+                    f"{type(self).__name__}: parameter {i} is {_kind(x)} on {device_of(x)}, its {what} is {_kind(a)} on"
+                    f" {device_of(a)}; they must agree. Convert a model before you make its optimizer"
                 )
 
     def _number(self, name: str, value: float, below: float = math.inf, zero: bool = True) -> float:
@@ -134,8 +141,8 @@ def widened(a: Array) -> Array:
 def chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
     """Yield matching flat pieces, of at most CHUNK elements, of arrays of one shape.
 
-    They are views; of an array that is strided, or lies in another order than the rest, buffers, which nditer copies
-    back. On a GPU, where launching a kernel costs more than memory, the arrays come whole.
+    The pieces are views, or buffers that nditer copies back where an array is strided or in another order than the
+    rest. On a GPU the arrays come whole, because there launching a kernel costs more than memory does.
     """
     if xp(x) is not np:
         yield x, g, *state
@@ -150,7 +157,7 @@ def _kind(a: Array | None) -> str:
 
 
 def _groups(who: str, parameters: Parameters) -> list[dict[str, Any]]:
-    """Return the parameters as groups: dicts as they are, after a check of their keys, or all Tensors in one."""
+    """Return the parameters as groups: dicts unchanged, once their keys are checked, or all Tensors in one group."""
     if isinstance(parameters, Tensor):
         raise TypeError(f"{who}: got one Tensor; give a list, as [x]")
     items: list[Any] = list(parameters)
@@ -160,13 +167,13 @@ def _groups(who: str, parameters: Parameters) -> list[dict[str, Any]]:
         if not isinstance(group, dict) or not {"params"} <= group.keys() <= {"params", "lr", "weight_decay"}:
             got = sorted(group) if isinstance(group, dict) else f"a {type(group).__name__}"
             raise ValueError(
-                f"{who}: group {i} is {got}; it must be a dict of 'params' and, if wanted, 'lr', 'weight_decay'"
+                f"{who}: group {i} is {got}; it must be a dict with 'params' and, optionally, 'lr' and 'weight_decay'"
             )
     return items
 
 
 def check_parameters(who: str, parameters: Parameters) -> list[Tensor]:
-    """Return the parameters as a list: different leaf Tensors that require gradients, at least one."""
+    """Return the parameters as a list, which must hold at least one leaf that requires gradients, and each once."""
     if isinstance(parameters, Tensor):
         raise TypeError(f"{who}: got one Tensor; give a list, as [x]")
     xs: list[Any] = list(parameters)
@@ -178,14 +185,14 @@ def check_parameters(who: str, parameters: Parameters) -> list[Tensor]:
         if not x.requires_grad:
             raise ValueError(f"{who}: parameter {i} does not require gradients; make it with requires_grad=True")
         if x._op is not None:
-            raise ValueError(f"{who}: parameter {i} is a result of {x._op.name}; only leaves have a .grad")
+            raise ValueError(f"{who}: parameter {i} is a result of {x._op.name}; give leaves, only they have a .grad")
         if any(x is other for other in xs[:i]):
-            raise ValueError(f"{who}: parameter {i} was given before; give each once")
+            raise ValueError(f"{who}: parameter {i} was given twice; give each once")
     return xs
 
 
 def check_number(what: str, value: float, below: float = math.inf, zero: bool = True) -> float:
-    """Return value as a float; ValueError unless it is a number in [0, below), or in (0, below) without zero."""
+    """Return value as a float; ValueError unless it is a number in [0, below), or in (0, below) if zero is False."""
     if not isinstance(value, Real) or not 0 <= value < below or not (value or zero):
         raise ValueError(f"{what} is {value!r}; it must be a number in {'[' if zero else '('}0, {below})")
     return float(value)
