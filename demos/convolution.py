@@ -1,7 +1,7 @@
-"""Convolution as a matrix: the kernel written out as C, the four steps of its window, and C^T, which goes back.
+"""Convolution as a matrix: the kernel written out as C, the four positions of its window, and the transpose C^T.
 
-A 3x3 kernel on a 4x4 image (stride 1, no padding) is a 4x16 matrix: O_flat = C I_flat. Every kernel of minigrad is then
-compared with C and C^T over a table of geometries. Dumoulin & Visin, arXiv 1603.07285. Needs no data.
+A 3x3 kernel on a 4x4 image (stride 1, no padding) is a 4x16 matrix: O_flat = C I_flat. Then conv2d, conv_transpose2d,
+unfold and fold are compared with C and C^T for a table of geometries. Dumoulin & Visin, arXiv 1603.07285. No data.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 import minigrad as mg
 from demos import figures
-from demos.results import Results
+from demos.run import Run
 from minigrad import Tensor
 
 IMAGE = np.array([[3, 3, 2, 1], [0, 0, 1, 3], [3, 1, 2, 2], [2, 0, 0, 2]])
 KERNEL = np.array([[0, 1, 2], [2, 2, 0], [0, 1, 2]])
-BACKWARD = np.array([[1, 2], [3, 1]])  # what C^T spreads
+BACKWARD = np.array([[1, 2], [3, 1]])  # the numbers that C^T spreads
 POSITIONS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # of the window
 
 # (vertical, horizontal) each
@@ -28,7 +28,7 @@ GEOMETRIES = [
 ]
 
 TINTS = np.array(figures.TINTS)
-GREYS = np.array(["", "#ececec", "#cfcfcf", "", "#a2a2a2"])  # by the number of windows that overlap
+GREYS = np.array(["", "#ececec", "#cfcfcf", "", "#a2a2a2"])  # by the number of windows over a pixel
 CAPTION = """A step of the window to the right moves the weights by one column,
 a step down by four, a row of the image. Nine numbers fill 36 places.
 The transposed convolution is $C^T$: from four numbers to sixteen."""
@@ -36,16 +36,17 @@ PLAIN, MARKED = "#f4f4f4", "#fbd59b"
 
 
 def main(args) -> None:
-    results = Results("convolution", seed=args.seed, device=args.device)
-    rng = np.random.default_rng(args.seed)
+    run = Run("convolution", args, device=args.device)
+    rng = run.rng()
     print("largest difference from C x and C^T y, float64, by stride, padding and dilation")
     for geometry in GEOMETRIES:
-        errors = differences(geometry, rng, args.device)
-        results.add(" ".join(f"{k} {a}x{b}" for k, (a, b) in geometry.items()), max(errors.values()), **errors)
-    draw_matrix(args.out / "matrix.png")
-    draw_steps(args.out / "steps.png")
-    draw_transposed(args.out / "transposed.png")
-    results.save(args.out)
+        errors = differences(geometry, rng, run.device)
+        name = " ".join(f"{k} {a}x{b}" for k, (a, b) in geometry.items())
+        run.results.add(name, max(errors.values()), **errors)
+    draw_matrix(run.out / "matrix.png")
+    draw_steps(run.out / "steps.png")
+    draw_transposed(run.out / "transposed.png")
+    run.save()
 
 
 def symbols(letter: str, height: int, width: int) -> np.ndarray:
@@ -54,28 +55,32 @@ def symbols(letter: str, height: int, width: int) -> np.ndarray:
 
 
 def symbolic_matrix(kernel: tuple[int, int] = (3, 3), image: tuple[int, int] = (4, 4)) -> np.ndarray:
-    """Write C with the names of the weights for numbers, and "0" where there is none: (oh ow, H W)."""
+    """Return C with the names of the weights as its entries, and "0" elsewhere: (oh ow, H W)."""
     weights = symbols("w", *kernel).ravel()
     number_of_weight = np.arange(1, len(weights) + 1).reshape(1, 1, *kernel)
     return np.array(["0", *weights])[mg.conv_matrix(number_of_weight, image).toarray()]
 
 
 def differences(geometry: dict, rng: np.random.Generator, device: str) -> dict[str, float]:
-    """Compare each kernel with C and C^T: the largest differences, and |<C x, y> - <x, C^T y>|."""
+    """Compare each op with C and C^T -> the largest differences, and |<C x, y> - <x, C^T y>|."""
+    # the matrix, and images for it
     size, kernel = (9, 8), (3, 2)
     w = rng.standard_normal((4, 3, *kernel))
     x = rng.standard_normal((2, 3, *size))
     C = mg.conv_matrix(w, size, **geometry)
     strides = zip(size, kernel, *geometry.values())
     rest = tuple((n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in strides)  # pixels that no window reaches
+    # the ops
     tx, tw = Tensor(x).to(device), Tensor(w).to(device)
     out = mg.conv2d(tx, tw, **geometry)
     y = rng.standard_normal(out.shape)
     ty, rows = Tensor(y).to(device), tw.reshape(4, -1)
-    Cx, CTy = (C @ x.reshape(2, -1).T).T.reshape(y.shape), (C.T @ y.reshape(2, -1).T).T.reshape(x.shape)
     back = mg.conv_transpose2d(ty, tw, **geometry, output_padding=rest)
     by_unfold = (rows @ mg.unfold(tx, kernel, **geometry)).reshape(y.shape)
     by_fold = mg.fold(rows.T @ ty.reshape(2, 4, -1), size, kernel, **geometry)
+    # the matrix products
+    Cx = (C @ x.reshape(2, -1).T).T.reshape(y.shape)
+    CTy = (C.T @ y.reshape(2, -1).T).T.reshape(x.shape)
     pairs = {"conv2d": (out, Cx), "conv_transpose2d": (back, CTy), "unfold": (by_unfold, Cx), "fold": (by_fold, CTy)}
     errors = {name: float(np.abs(ours.to("cpu").numpy() - truth).max()) for name, (ours, truth) in pairs.items()}
     return errors | {"adjoint": abs((mg.sum(out * ty) - mg.sum(tx * back)).item())}
@@ -85,7 +90,7 @@ def differences(geometry: dict, rng: np.random.Generator, device: str) -> dict[s
 
 
 def draw_matrix(path: Path) -> None:
-    """Draw I * K = O, and the same as C I_flat = O_flat with the names of all entries."""
+    """Draw I * K = O, and the same as C I_flat = O_flat, with the names of all entries."""
     board, C = figures.Board(), symbolic_matrix()
     i, w, o = symbols("i", 4, 4), symbols("w", 3, 3), symbols("o", 2, 2)
     tints = {"0": "", **{name: TINTS[int(name[1])] for name in w.ravel()}}  # one for each row of the kernel
@@ -110,7 +115,7 @@ def draw_matrix(path: Path) -> None:
 
 
 def draw_steps(path: Path) -> None:
-    """Draw the four positions of the window, the numbers under it and what comes out."""
+    """Draw the four positions of the window, the numbers under it and the results."""
     board = figures.Board()
     out = np.array([[np.sum(IMAGE[a : a + 3, b : b + 3] * KERNEL) for b in range(2)] for a in range(2)])
     for step, (a, b) in enumerate(POSITIONS):
@@ -133,7 +138,7 @@ def draw_steps(path: Path) -> None:
 
 
 def draw_transposed(path: Path) -> None:
-    """Draw C^T y = x, each number of y spread over its window, and where the windows overlap."""
+    """Draw C^T y = x, each number of y spread over its window, and how many windows overlap."""
     board, y = figures.Board(), BACKWARD
     parts = np.zeros((4, 4, 4), int)
     for part, (a, b) in zip(parts, POSITIONS):
@@ -141,7 +146,7 @@ def draw_transposed(path: Path) -> None:
     inside = mg.conv_matrix(np.ones((1, 1, 3, 3)), (4, 4)).toarray().T > 0  # (16, 4), where C^T has weights
     CT = mg.conv_matrix(KERNEL[None, None], (4, 4)).toarray().T
     flat = (CT @ y.ravel()).reshape(16, 1)
-    colours = np.where(inside, TINTS, "")  # a column of C^T, and what it does, has the colour of its number
+    colours = np.where(inside, TINTS, "")  # each number of y has a colour, as has its column of C^T
     board.table(0, 0, CT, colours, "$C^T$")
     board.text(4.7, 8, r"$\cdot$", 22)
     board.table(5.4, 6, y.reshape(4, 1), TINTS.reshape(4, 1), "$y_{flat}$")

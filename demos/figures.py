@@ -1,4 +1,4 @@
-"""What the demos draw. Every function writes one PNG, aside first, so that none is ever half-written."""
+"""The kinds of pictures that the demos draw. Every function writes one PNG, which is whole or not there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _save(figure, path: Path) -> None:
 
 
 def image_rows(rows: dict[str, np.ndarray], path: Path, size: float = 0.62) -> None:
-    """Draw one labelled row of images, each `size` inches, an entry: label -> (n, 1 or 3, H, W) in [0, 1]."""
+    """Draw labelled rows of images, each `size` inches wide: label -> (n, 1 or 3, H, W) in [0, 1]."""
     n = max(len(images) for images in rows.values())
     figure, axes = _axes(len(rows), 1, (size * n, size + 0.04))
     for ax, (label, images) in zip(axes[:, 0], rows.items()):
@@ -46,7 +46,7 @@ def _colour(image: np.ndarray) -> np.ndarray:
 
 
 def scatter_codes(codes: dict[str, np.ndarray], labels: np.ndarray, path: Path) -> None:
-    """Draw 2-D codes beside each other, one colour a class, again after ten: title -> (n, 2)."""
+    """Draw 2-D codes side by side, coloured by class; colours repeat after ten: title -> (n, 2)."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
@@ -65,7 +65,7 @@ def scatter_codes(codes: dict[str, np.ndarray], labels: np.ndarray, path: Path) 
 
 
 def curves(lines: dict[str, Sequence[float]], path: Path, xlabel: str, ylabel: str) -> None:
-    """Draw one line an entry over 1, 2, 3, .. with a logarithmic y axis."""
+    """Draw labelled lines over 1, 2, 3, .. with a logarithmic y axis."""
     figure, axes = _axes()
     for label, values in lines.items():
         axes[0, 0].plot(np.arange(1, len(values) + 1), values, label=label)
@@ -76,7 +76,7 @@ def curves(lines: dict[str, Sequence[float]], path: Path, xlabel: str, ylabel: s
 
 
 def heat_maps(maps: dict[str, np.ndarray], path: Path, label: str) -> None:
-    """Draw a row of 2-D arrays as heat maps in one scale: title -> (h, w); label: what the colours mean."""
+    """Draw a row of heat maps with a common scale: title -> (h, w); label: the meaning of the colours."""
     low, high = min(map(np.min, maps.values())), max(map(np.max, maps.values()))
     figure, axes = _axes(1, len(maps), (2.9, 3.0))
     for ax, (title, values) in zip(axes[0], maps.items()):
@@ -98,7 +98,7 @@ class Board:
         self.ax.set_axis_off()
 
     def table(self, x: float, y: float, cells: np.ndarray, colours: np.ndarray, title: str = "") -> None:
-        """Draw cells (h, w), printed as they are, with the upper left corner at (x, y); colour "" makes one pale."""
+        """Draw cells (h, w), printed as they are, from the upper left corner (x, y); colour "" makes one pale."""
         for (i, j), cell in np.ndenumerate(cells):
             self.square(x + j, y + i, colours[i, j])
             self.text(x + j + 0.5, y + i + 0.5, str(cell), 9, "black" if colours[i, j] else "#c4c4c4")
@@ -118,7 +118,7 @@ class Board:
         self.ax.text(x, y, text, fontsize=size, color=colour, ha=align, va="center", zorder=3)
 
     def save(self, path: Path) -> None:
-        """Write the board, as large as what is on it."""
+        """Write the board, cropped to what is on it."""
         self.ax.autoscale_view()
         self.ax.invert_yaxis()
         width, height = self.ax.dataLim.size
@@ -127,13 +127,13 @@ class Board:
 
 
 def signed(images: np.ndarray) -> np.ndarray:
-    """Make images of numbers of either sign visible: each (N, ..) by its own largest to [0, 1], grey where it is 0."""
+    """Map images (N, ..) of positive and negative numbers to [0, 1], each by its own largest; 0 becomes grey."""
     largest = np.abs(images).reshape(len(images), -1).max(axis=1)
     return 0.5 + 0.5 * images / np.maximum(largest, 1e-12).reshape(-1, *[1] * (images.ndim - 1))
 
 
 def histograms(values: dict[str, np.ndarray], path: Path, label: str) -> None:
-    """Draw a row of histograms with equal bins and logarithmic shares: title -> numbers; label: what is counted."""
+    """Draw a row of histograms with the same bins and logarithmic shares: title -> numbers; label: their meaning."""
     low, high = min(map(np.min, values.values())), max(map(np.max, values.values()))
     figure, axes = _axes(1, len(values), (2.9, 2.7))
     for ax, (title, numbers) in zip(axes[0], values.items()):
@@ -146,7 +146,7 @@ def histograms(values: dict[str, np.ndarray], path: Path, label: str) -> None:
 
 
 def waves(rows: dict[str, list[np.ndarray]], titles: dict[str, list[str]], path: Path) -> None:
-    """Draw labelled rows of 1-D signals, in one scale a column: label -> signals (length,), label -> their titles."""
+    """Draw labelled rows of 1-D signals, with one scale per column: label -> signals (length,) and their titles."""
     n = max(map(len, rows.values()))
     figure, axes = _axes(len(rows), n, (1.7, 1.0))
     for line, (label, signals) in zip(axes, rows.items()):
@@ -164,7 +164,7 @@ def waves(rows: dict[str, list[np.ndarray]], titles: dict[str, list[str]], path:
 
 
 def roc_curves(lines: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, xlabel: str, ylabel: str) -> None:
-    """Draw one line an entry from (0, 0) to (1, 1), beside the diagonal of guessing: label -> (x, y), each (n,)."""
+    """Draw labelled lines from (0, 0) to (1, 1), and the diagonal of guessing: label -> (x, y), each (n,)."""
     figure, axes = _axes(1, 1, (5, 4.6))
     axes[0, 0].plot([0, 1], [0, 1], color="#b0b0b0", linestyle=":", linewidth=1)
     for label, (x, y) in lines.items():
@@ -176,7 +176,7 @@ def roc_curves(lines: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, xlab
 
 
 def overlaid_histograms(panels: dict[str, dict[str, np.ndarray]], path: Path, xlabel: str) -> None:
-    """Draw a row of panels, each of histograms over each other, all of area 1: title -> label -> numbers."""
+    """Draw a row of panels of overlaid histograms, each of area 1: title -> label -> numbers."""
     figure, axes = _axes(1, len(panels), (3.4, 2.9))
     for ax, (title, groups) in zip(axes[0], panels.items()):
         bins = np.linspace(min(map(np.min, groups.values())), max(map(np.max, groups.values())), 61)

@@ -1,7 +1,7 @@
-"""What a training run must find as it was in order to go on to the same bits: the data, and the machine's arithmetic.
+"""What has to be unchanged for a resumed training to end with the same bits: the data, and the machine's arithmetic.
 
-Other data are refused: the run would be another. Another processor, library or number of threads rounds differently
-at most: the run goes on, and says so.
+Other data are refused, as that would be another run. Another processor, library or number of threads can only round
+differently: the run continues, and prints a line about it.
 """
 
 from __future__ import annotations

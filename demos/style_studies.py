@@ -1,4 +1,4 @@
-"""What makes a style transfer: layers, the weight of the style, mixtures, the optimiser. On small pictures."""
+"""Studies of style transfer, on small pictures: layers, the weight of the style, mixtures, optimisers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def study_work(task, args) -> tuple[int, int]:
 
 
 def layers(task, content: Tensor, style: Tensor, how: dict, args) -> None:
-    """Rebuild the content image from single layers, the style from the Gram matrices of the layers up to each."""
+    """Rebuild the content image from each layer alone, and the style from the Gram matrices of the layers up to it."""
     names = [name for name in task.features.layers if name in task.recipe.style]
     columns = [[array(content), array(style)]]
     for i, name in enumerate(names):
@@ -49,7 +49,7 @@ def layers(task, content: Tensor, style: Tensor, how: dict, args) -> None:
 
 
 def sweep(task, content: Tensor, style: Tensor, how: dict, args) -> None:
-    """Paint with weights of the style from small to large."""
+    """Paint with small to large weights of the style."""
     weights = [task.beta * factor for factor in SWEEP]
     losses = [task.loss(content, [style], beta=weight) for weight in weights]
     painted = [paint(loss, content.to("cpu").numpy(), **how, label="sweep")[0] for loss in losses]
@@ -72,7 +72,7 @@ def mix(task, content: Tensor, styles: list[Tensor], how: dict, results: Results
 
 
 def race(task, content: Tensor, style: Tensor, results: Results, args) -> None:
-    """Lower the same loss with both optimisers, Adam with twice the evaluations."""
+    """Minimise the same loss with both optimisers; Adam gets twice the evaluations."""
     loss, lowest, histories = task.loss(content, [style]), {}, {}
     budgets = dict.fromkeys(BUDGETS, 2) if args.quick else BUDGETS
     for optimizer, budget in budgets.items():

@@ -1,9 +1,9 @@
 """Style transfer: a photograph painted as another picture is, by changing its pixels until a network agrees.
 
-Starts from the photograph and lowers the sum of a content loss and a style loss; then, at a smaller size, draws what
-each layer of the network keeps, what the weight of the style does, and a path from one style to another. The network is
-SqueezeNet where its weights are at hand (in MINIGRAD_DATA or the cache), else a layer of random filters, which needs
-none; --features squeezenet or vgg19 downloads them once.
+Starts from the photograph and lowers the sum of a content loss and a style loss. Then, at a smaller size, it shows what
+each layer of the network keeps, the effect of the weight of the style, and a path from one style to another. The
+network is SqueezeNet if its weights are at hand (in MINIGRAD_DATA or the cache), else a layer of random filters, which
+needs none; --features squeezenet or vgg19 downloads weights once.
 On pictures of your own: python -m demos style_transfer --content photo.jpg --style painting.jpg
 """
 
@@ -27,7 +27,7 @@ from models.style_transfer import BETA, FIXED, RECIPES, Recipe, StyleTransfer, b
 
 CONTENT, STYLE, OTHER_STYLE = "hopper", "mosaic", "strokes"
 EVALUATIONS = 300
-UNSEEN = {"squeezenet": "12", "vgg19": "relu4_3", "random": "scale16"}  # layers that no recipe asks for
+UNSEEN = {"squeezenet": "12", "vgg19": "relu4_3", "random": "scale16"}  # layers that no recipe uses
 TRIAL_SIZE = 96  # on which time and memory are estimated
 LUMA = np.array([0.299, 0.587, 0.114], np.float32).reshape(3, 1, 1)  # of red, green, blue
 
@@ -82,7 +82,7 @@ def main(args) -> None:
 
 
 def choose_features(args) -> tuple[str, Features]:
-    """Load the network asked for, or the best that needs no download, and say which."""
+    """Load the network asked for, or the best one that needs no download, and print its name."""
     name = args.features or ("squeezenet" if args.weights or find_weights("squeezenet") else "random")
     features = load_features(name, args.weights).to(args.device)
     why = "" if args.features or name != "random" else "; --features squeezenet downloads 5 MB once and paints better"
@@ -91,7 +91,7 @@ def choose_features(args) -> tuple[str, Features]:
 
 
 def read_styles(options: list[list[str]]) -> tuple[list[str], list[float]]:
-    """Read --style PICTURE [SHARE] .. -> pictures, shares of sum 1. ValueError for shares that are none."""
+    """Read --style PICTURE [SHARE] .. -> pictures, and shares of sum 1. ValueError for a share that is not positive."""
     pictures, shares = [], []
     for picture, *share in options:
         try:
@@ -106,7 +106,7 @@ def read_styles(options: list[list[str]]) -> tuple[list[str], list[float]]:
 
 
 def choose_recipe(name: str, args) -> Recipe:
-    """Take the network's recipe, with other layers where they are given."""
+    """Return the network's recipe, with other layers if they are given."""
     if args.fixed_weights and (name != "squeezenet" or args.layers or args.content_layers):
         raise ValueError("--fixed-weights: they are for squeezenet and its own layers; leave it out")
     recipe = FIXED if args.fixed_weights else RECIPES[name]
@@ -118,13 +118,13 @@ def choose_recipe(name: str, args) -> Recipe:
 
 
 class Task:
-    """How pictures are painted in this run: by which network and layers, and with which options."""
+    """The network, the layers and the options by which this run paints."""
 
     def __init__(self, features: Features, recipe: Recipe, beta: float, args):
         self.features, self.recipe, self.beta, self.args = features, recipe, beta, args
 
     def read(self, pictures: list[str], size: int) -> tuple[Tensor, list[Tensor]]:
-        """Read the content image and the styles, each (1, 3, H, W); with --preserve-colour in grey."""
+        """Read the content image and the styles, each (1, 3, H, W), in grey with --preserve-colour."""
         content, *styles = (photo(picture, size)[None] for picture in (self.args.content, *pictures))
         if self.args.preserve_colour:
             content, styles = grey(content), [match(grey(style), grey(content)) for style in styles]
@@ -132,14 +132,14 @@ class Task:
         return content, styles
 
     def loss(self, content: Tensor, styles: list[Tensor], **options) -> StyleTransfer:
-        """Make the loss; shares, beta and a recipe to be balanced, among the options, replace what the run has."""
+        """Make the loss. options: shares, beta, or a recipe to be balanced, in place of the run's own."""
         balance = not self.args.fixed_weights or "recipe" in options
         recipe = options.pop("recipe", self.recipe)
         recipe = balanced(recipe, self.features, content, styles) if balance else recipe
         return StyleTransfer(self.features, content, styles, recipe, **({"beta": self.beta} | options))
 
     def noise(self, like: Tensor) -> np.ndarray:
-        """Draw a picture of noise around grey, as large as another."""
+        """Draw a picture of noise around grey, of the size of another."""
         return np.random.default_rng(self.args.seed).normal(0.5, 0.1, like.shape).clip(0, 1).astype(np.float32)
 
 
@@ -174,7 +174,7 @@ def transfer(task: Task, pictures: list[str], shares: list[float], unseen: str, 
 
 
 def announce(task: Task, pictures: list[str], size: tuple[int, int], args) -> None:
-    """Say what the run will take, guessed from a trial on small pictures."""
+    """Print an estimate of memory and time, from a trial on small pictures."""
     content, styles = task.read(pictures, min(TRIAL_SIZE, args.size))
     loss, trial = task.loss(content, styles), content.to("cpu").numpy()
     memory, seconds = estimate(loss, trial, size[0] * size[1], args.optimizer, args.device)
@@ -192,7 +192,7 @@ def judge(
     loss: StyleTransfer, features: Features, unseen: str, content: Tensor, styles: list[Tensor], result: Tensor,
     results: Results,
 ) -> None:  # fmt: skip
-    """Compare the picture's losses with those of the images that it is between."""
+    """Compare the losses of the picture with those of the content image and of the style image."""
     H, W = content.shape[2:]
     grid = mg.affine_grid(Tensor(np.eye(2, 3, dtype=np.float32)[None]).to(content.device), (1, 3, H, W))
     stretched = mg.grid_sample(styles[0], grid, padding_mode="border")
@@ -210,12 +210,12 @@ def judge(
 
 
 def grey(x: np.ndarray) -> np.ndarray:
-    """Brightness in place of every colour: (1, 3, H, W) -> the same."""
+    """Replace every colour by its brightness: (1, 3, H, W) -> the same shape."""
     return np.broadcast_to((x * LUMA).sum(axis=1, keepdims=True), x.shape).copy()
 
 
 def recolour(x: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Give a picture the colours of another: its own brightness, the other's differences between red, green, blue."""
+    """Give a picture the colours of another: its own brightness with the other's differences of red, green and blue."""
     return (grey(x) + like - grey(like)).clip(0, 1)
 
 

@@ -81,7 +81,7 @@ class ConvVAE(VAE):
         return logits + self.pixel_bias.reshape(logits.shape[1:])
 
     def surprise(self, logits: Tensor, x: Tensor) -> Tensor:
-        """-log p(x | z), the formula above: nats an image, (N,), from logits and x, both (N, C, H, W)."""
+        """-log p(x | z), the formula above: nats per image, (N,), from logits and x, both (N, C, H, W)."""
         squares = mg.square(mg.sigmoid(logits) - x).reshape(len(x), -1).sum(axis=1)
         pixels = math.prod(x.shape[1:])
         normaliser = (self.log_sigma + 0.5 * math.log(2 * math.pi)) * pixels
