@@ -20,7 +20,7 @@ FUNCTIONS = {
     "log10": "mg.log(x) / math.log(10)",
     "eye": "mg.diag(mg.ones(n))",
     "linspace": "mg.Tensor(np.linspace(0, 1, n))",
-    "take_along_axis": "mg.gather(x, index, axis)",
+    "gather": "mg.take_along_axis(x, index, axis)",
     "rand": "mg.Tensor(rng.random(shape, np.float32))",
     "randn": "mg.Tensor(rng.standard_normal(shape, np.float32))",
 }

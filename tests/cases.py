@@ -20,6 +20,10 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
+from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
+from minigrad.ops.matmul import contract, row_products
+from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
+from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
 
 
 class Case(NamedTuple):
@@ -220,8 +224,10 @@ case("scatter", lambda x, mask: mg.scatter(x, mask.data, (2, 2)), real(3), [[Tru
 case("take", lambda x, i: mg.take(x, i, axis=-1), real(2, 3), [2, 2, 0])
 case("take", lambda x, i: mg.take(x, i), real(2, 3), [[5, 0], [0, -2]])
 case("take", lambda x: mg.take(x, 1, axis=0), real(2, 3))
-case("gather", lambda x, i: mg.gather(x, i, axis=0), real(3, 2), [[2, 0], [2, 1], [0, 0], [2, 1]])
-case("gather", lambda x, i: mg.gather(x, i, axis=-1), real(2, 3), [[1], [-1]])
+case("take_along_axis", lambda x, i: mg.take_along_axis(x, i, 0), real(3, 2), [[2, 0], [2, 1], [0, 0], [2, 1]])
+case("take_along_axis", lambda x, i: mg.take_along_axis(x, i, axis=-1), real(2, 3), [[1], [-1]])
+case("take_along_axis", lambda x, i: mg.take_along_axis(x, i, 1), real(2, 3), [[2, 0, 2, 1]])
+case("take_along_axis", lambda x, i: mg.take_along_axis(x, i, None), real(2, 2), [3, 0, 3])
 
 case("flatten", mg.flatten, real(2, 3))
 case("flatten", lambda x: mg.flatten(x, 1), real(2, 3, 2))
@@ -294,8 +300,8 @@ case("matmul", mg.matmul, real(2, 1, 2, 3), real(3, 3, 1))  # batches broadcast
 case("matmul", mg.matmul, real(2, 0), real(0, 3))
 case("matmul", lambda x: x @ x.T, real(2, 3))
 case("matmul", mg.matmul, real(1, 2, 3), real(1, 3, 4))  # a batch of one
-case("row_products", mg.row_products, real(2, 3))
-case("row_products", mg.row_products, real(2, 1, 3, 4))
+case("row_products", row_products, real(2, 3))
+case("row_products", row_products, real(2, 1, 3, 4))
 case("linear", mg.linear, real(4, 3), real(2, 3), real(2))
 case("linear", mg.linear, real(4, 3), real(2, 3))
 case("linear", mg.linear, real(3), real(2, 3), real(2))
@@ -307,8 +313,8 @@ case("tensordot", lambda x, y: mg.tensordot(x, y, axes=0), real(2), real(3))
 case("tensordot", lambda x, y: mg.tensordot(x, y, axes=([0, -1], [1, 0])), real(2, 1, 3), real(3, 2, 2))
 case("tensordot", lambda x, y: mg.tensordot(x, y, axes=(1, 0)), real(2, 3), real(3, 1))
 
-case("contract", lambda x, y: mg.contract(x, y, terms=("ij", "jk"), result="ik"), real(2, 3), real(3, 2))
-case("contract", lambda x: mg.contract(x, terms=("iji",), result="ij"), real(2, 3, 2))
+case("contract", lambda x, y: contract(x, y, terms=("ij", "jk"), result="ik"), real(2, 3), real(3, 2))
+case("contract", lambda x: contract(x, terms=("iji",), result="ij"), real(2, 3, 2))
 EINSUMS = {
     "ij,jk->ik": [(2, 3), (3, 4)],
     "bij,bkj->bki": [(2, 2, 3), (2, 1, 3)],
@@ -379,15 +385,15 @@ case("gaussian_kl", lambda m, v: mg.gaussian_kl(m, v, reduction="none"), real(2,
 UNEVEN = {"stride": (2, 3), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}
 GEOMETRY = Geometry((5, 4), (3, 2), (2, 1), ((1, 0), (0, 1)), (1, 2), 2)
 
-case("convolve", lambda x, w: mg.convolve(x, w, geo=GEOMETRY), real(2, 4, 5, 4), real(2, 2, 3, 2))
-case("convolve", lambda x, w, b: mg.convolve(x, w, b, GEOMETRY), real(1, 4, 5, 4), real(2, 2, 3, 2), real(2))
-case("convolve_transposed", lambda y, w: mg.convolve_transposed(y, w, geo=GEOMETRY), real(2, 2, 2, 3), real(2, 2, 3, 2))
+case("convolve", lambda x, w: convolve(x, w, geo=GEOMETRY), real(2, 4, 5, 4), real(2, 2, 3, 2))
+case("convolve", lambda x, w, b: convolve(x, w, b, GEOMETRY), real(1, 4, 5, 4), real(2, 2, 3, 2), real(2))
+case("convolve_transposed", lambda y, w: convolve_transposed(y, w, geo=GEOMETRY), real(2, 2, 2, 3), real(2, 2, 3, 2))
 case(
     "convolve_transposed",
-    lambda y, w, b: mg.convolve_transposed(y, w, b, GEOMETRY),
+    lambda y, w, b: convolve_transposed(y, w, b, GEOMETRY),
     *(real(1, 2, 2, 3), real(2, 2, 3, 2), real(4)),
 )
-case("convolve_weight", lambda x, y: mg.convolve_weight(x, y, GEOMETRY), real(2, 4, 5, 4), real(2, 2, 2, 3))
+case("convolve_weight", lambda x, y: convolve_weight(x, y, GEOMETRY), real(2, 4, 5, 4), real(2, 2, 2, 3))
 case("conv2d", lambda x, w, b: mg.conv2d(x, w, b, **UNEVEN), real(1, 2, 5, 6), real(2, 2, 3, 2), real(2))
 case("conv2d", lambda x, w: mg.conv2d(x, w, groups=2), real(2, 2, 3, 4), real(2, 1, 1, 1))
 case(
@@ -409,8 +415,8 @@ case(
 )
 case("conv2d", lambda x, w: mg.conv2d(x, w, padding="same", dilation=(1, 2)), real(1, 2, 3, 4), real(2, 2, 2, 2))
 case("conv1d", lambda x, w, b: mg.conv1d(x, w, b, stride=2, padding=1), real(2, 2, 5), real(3, 2, 3), real(3))
-case("im2col", lambda x: mg.im2col(x, GEOMETRY), real(2, 2, 5, 4))
-case("col2im", lambda x: mg.col2im(x, GEOMETRY), real(2, 12, 6))
+case("im2col", lambda x: im2col(x, GEOMETRY), real(2, 2, 5, 4))
+case("col2im", lambda x: col2im(x, GEOMETRY), real(2, 12, 6))
 case("unfold", lambda x: mg.unfold(x, (2, 3), stride=(2, 1), padding=1), real(1, 2, 3, 4))
 case("fold", lambda x: mg.fold(x, (3, 4), (2, 3), stride=(2, 1), padding=1), real(1, 6, 8))
 
@@ -424,14 +430,13 @@ WINNERS = [[[[5, 4, 4, 5, 4], [1, 5, 4, 2, 4]], [[3, 3, 2, 2, 2], [5, 3, 2, 4, 0
 case("max_pool2d", lambda x: mg.max_pool2d(x, 2), distinct(2, 2, 3, 5))
 case("max_pool2d", lambda x: mg.max_pool2d(x, (3, 2), (1, 2), padding=(1, 0)), distinct(1, 2, 4, 5))
 case("max_pool2d", lambda x: mg.max_pool2d(x, 3, (2, 3), padding=1, ceil_mode=True), distinct(1, 1, 4, 5))
-case("pool_largest", lambda x: mg.pool_largest(x, POOLING), distinct(1, 2, 5, 4))
-case("pool_gather", lambda x, i: mg.pool_gather(x, i.data, POOLING), real(1, 2, 5, 4), WINNERS)
-case("pool_scatter", lambda x, i: mg.pool_scatter(x, i.data, POOLING), real(1, 2, 2, 5), WINNERS)
+case("max_pool2d_gather", lambda x, i: max_pool2d_gather(x, i.data, POOLING), real(1, 2, 5, 4), WINNERS)
+case("max_pool2d_scatter", lambda x, i: max_pool2d_scatter(x, i.data, POOLING), real(1, 2, 2, 5), WINNERS)
 case("avg_pool2d", lambda x: mg.avg_pool2d(x, 2), real(2, 2, 3, 5))
 case("avg_pool2d", lambda x: mg.avg_pool2d(x, (3, 2), (1, 2), padding=1), real(1, 2, 4, 5))
 case("avg_pool2d", lambda x: mg.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False), real(1, 1, 4, 5))
-case("sum_pool2d", lambda x: mg.sum_pool2d(x, POOLING), real(1, 2, 5, 4))
-case("sum_unpool2d", lambda x: mg.sum_unpool2d(x, POOLING), real(1, 2, 2, 5))
+case("sum_pool2d", lambda x: sum_pool2d(x, POOLING), real(1, 2, 5, 4))
+case("sum_unpool2d", lambda x: sum_unpool2d(x, POOLING), real(1, 2, 2, 5))
 case("adaptive_avg_pool2d", lambda x: mg.adaptive_avg_pool2d(x, 1), real(2, 2, 3, 4))
 case("adaptive_avg_pool2d", lambda x: mg.adaptive_avg_pool2d(x, (2, 5)), real(2, 1, 5, 3))
 case("max_pool1d", lambda x: mg.max_pool1d(x, 3, 2, padding=1, ceil_mode=True), distinct(2, 1, 6))
@@ -460,14 +465,12 @@ for mode in ("zeros", "border", "reflection"):
     for align in (False, True):
         how = {"padding_mode": mode, "align_corners": align}
         image, grid, samples = positive(1, 2, 3, 4), points(3, 4, align, 1, 2, 3), real(1, 2, 2, 3)
-        case("grid_sample_bilinear", lambda x, grid, how=how: mg.grid_sample_bilinear(x, grid, **how), image, grid)
+        case("grid_sample_bilinear", lambda x, grid, how=how: grid_sample_bilinear(x, grid, **how), image, grid)
         case("grid_sample", lambda x, grid, how=how: mg.grid_sample(x, grid, mode="nearest", **how), image, grid)
-        case(
-            "grid_sample_grid", lambda y, x, grid, how=how: mg.grid_sample_grid(y, x, grid, **how), samples, image, grid
-        )
+        case("grid_sample_grid", lambda y, x, grid, how=how: grid_sample_grid(y, x, grid, **how), samples, image, grid)
         case(
             "grid_sample_input",
-            lambda y, grid, how=how: mg.grid_sample_input(y, grid, (1, 2, 3, 4), **how),
+            lambda y, grid, how=how: grid_sample_input(y, grid, (1, 2, 3, 4), **how),
             *(samples, grid),
         )
 case("grid_sample", mg.grid_sample, real(2, 1, 2, 3), points(2, 3, False, 2, 3, 1))

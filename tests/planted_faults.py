@@ -82,12 +82,16 @@ FAULTS = {
         ("x[:, :, top : top + H, left : left + W]", "x[:, :, left : left + H, top : top + W]"),
     ],
     ("definitions.py", "definitions", "pooling"): [
-        ("window[np.argmax([x", "window[-1 - np.argmax([x"),
-        ("x[n, c, h, v], i * kw + j", "x[n, c, h, v], i * kh + j"),
+        ("np.full((*x.shape[:2], *geo.output), -np.inf, x.dtype)", "np.zeros((*x.shape[:2], *geo.output), x.dtype)"),
+        ("if winner[n, c, p, q] < 0 and is_pixel", "if is_pixel"),
+        ("< 0 and is_pixel[at] and equal", "< 0 and equal"),
+        ("winner[n, c, p, q] = i * kw + j", "winner[n, c, p, q] = i * kh + j"),
         ("x[n, c, p * sh + i, q * sw + j] += g", "x[n, c, p * sh + i, q * sw + j] = g"),
         ("y[n, c, p, q] += x[n, c, p * sh + i, q * sw + j]", "y[n, c, p, q] += x[n, c, p + i, q + j]"),
     ],
-    ("definitions.py", "definitions", "minus_infinity"): [("if 0 <= h < H and 0 <= v < W]", "if h < H and v < W]")],
+    ("definitions.py", "definitions", "minus_infinity"): [
+        ("np.maximum(y[n, c, p, q], x[", "np.fmax(y[n, c, p, q], x["),
+    ],
     ("definitions.py", "definitions", "grid_sample or gradient_to or samplings"): [
         (
             "out[n, c, p, q] += _tent(row - h) * _tent(column - v)",
@@ -243,20 +247,19 @@ FAULTS = {
     ],
     ("pool.py", "kernel_paths", "max_pooling"): [
         ("out[part] = -np.inf", "out[part] = 0"),
-        ("kh * kw - i * kw - j", "kh * kw - i * kh - j"),
+        ("yield i * geo.kernel[1] + j,", "yield i * geo.kernel[0] + j,"),
+        ("from_end.dtype.type(kh * kw - number)", "from_end.dtype.type(number + 1)"),
         ("np.min_scalar_type(kh * kw)", "np.min_scalar_type(kh * kw - 1)"),
         ("geo.kernel == geo.stride and not any(map(any, geo.padding))", "geo.kernel == geo.stride"),
         ("geo.input == tuple(n * k for n, k in zip(geo.output, geo.kernel))", "geo.kernel[0] > 0"),
-        ("winner[at] == i * geo.kernel[1] + j", "winner[at] == i * geo.kernel[0] + j"),
         ("for c in range(start, stop, step):", "for c in range(0, stop, step):"),
         ("slice(c, min(c + step, stop))", "slice(c, c + step)"),
-        ("inside(i - top, sh, H, oh)", "inside(i, sh, H, oh)"),
-        ("y, x = a * sh + i - top,", "y, x = a + i - top,"),
-        ("((top, _), (left, _))", "((_, top), (left, _))"),
+        ("in taps(geo, 1)", "in taps(geo, 0)"),
+        ("(rows, columns), (down, along)", "(rows, columns), (rows, columns)"),
     ],
     ("pool.py", "kernel_paths", "a_nan"): [
         ("np.maximum(best, x[(part, *pixels)], out=best)", "np.fmax(best, x[(part, *pixels)], out=best)"),
-        ("if not number.all():", "if not number.any():"),
+        ("if not from_end.all():", "if not from_end.any():"),
     ],
     ("pool.py", "corners", "a_cotangent"): [
         ("hit += masked(g[at], won)", "hit += g[at] * won"),

@@ -268,16 +268,25 @@ def largest(x, geo):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_max_pool2d_finds_the_first_of_the_largest(geo, dtype, run):
     x = images(geo, dtype)
-    out, winner = run(pool_cuda.max_pool2d, x, geo)
+    out, winner = run(pool_cuda.max_pool2d, x, geo), run(pool_cuda.max_pool2d_winners, x, geo)
     want, first = largest(x, geo)
     assert out.dtype == dtype and winner.dtype == np.int32
     np.testing.assert_array_equal(out, want)
     np.testing.assert_array_equal(winner, first)
 
 
+def test_float16_is_pooled_in_float32_which_holds_it_exactly(run):
+    x = images(WINDOWS[0], "float16")
+    out, winner = run(pool_cuda.max_pool2d, x, WINDOWS[0]), run(pool_cuda.max_pool2d_winners, x, WINDOWS[0])
+    want, first = largest(x, WINDOWS[0])
+    assert out.dtype == np.float16
+    np.testing.assert_array_equal(out, want)
+    np.testing.assert_array_equal(winner, first)
+
+
 @pytest.mark.parametrize("geo", WINDOWS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_max_unpool2d_adds_each_number_where_its_window_has_its_largest(geo, dtype, run, rng):
+def test_max_pool2d_scatter_adds_each_number_where_its_window_has_its_largest(geo, dtype, run, rng):
     _, winner = largest(images(geo, dtype), geo)
     g = rng.standard_normal(winner.shape).astype(dtype)
     want = np.zeros((*winner.shape[:2], *geo.input))
@@ -285,7 +294,7 @@ def test_max_unpool2d_adds_each_number_where_its_window_has_its_largest(geo, dty
         for position, (i, j), (h, v) in taps(geo):
             if winner[(*nc, *position)] == i * geo.kernel[1] + j:
                 want[(*nc, h, v)] += g[(*nc, *position)]
-    assert_close(run(pool_cuda.max_unpool2d, g, winner, geo), want, dtype)
+    assert_close(run(pool_cuda.max_pool2d_scatter, g, winner, geo), want, dtype)
 
 
 # ---- sampling --------------------------------------------------------------------------------------------------------
@@ -406,8 +415,9 @@ def results(run):
     yield run(conv_cuda.conv_transpose2d, g, w, geo)
     yield run(conv_cuda.conv2d_weight, x, g, geo)
     yield run(conv_cuda.col2im, run(conv_cuda.im2col, x, geo), geo)
-    out, winner = run(pool_cuda.max_pool2d, images(windows, "float32"), windows)
-    yield run(pool_cuda.max_unpool2d, out, winner, windows)
+    pixels = images(windows, "float32")
+    out, winner = run(pool_cuda.max_pool2d, pixels, windows), run(pool_cuda.max_pool2d_winners, pixels, windows)
+    yield run(pool_cuda.max_pool2d_scatter, out, winner, windows)
     x, grid, g = sampling("float32", False)
     how = "border", False
     yield run(grid_sample_cuda.grid_sample, x, grid, *how)
@@ -470,8 +480,8 @@ def every_kernel():
             conv_cuda.conv2d_weight(x, g, geo)
         conv_cuda.col2im(conv_cuda.im2col(x, geo), geo)
         image = rng.normal(size=(2, 2, 5, 6)).astype(dtype)
-        out, winner = pool_cuda.max_pool2d(image, pooling)
-        pool_cuda.max_unpool2d(out, winner, pooling)
+        winner = pool_cuda.max_pool2d_winners(image, pooling)
+        pool_cuda.max_pool2d_scatter(pool_cuda.max_pool2d(image, pooling), winner, pooling)
         grid = rng.uniform(-1.3, 1.3, size=(2, 3, 4, 2)).astype(dtype)
         sampled = grid_sample_cuda.grid_sample(image, grid, "reflection", False)
         grid_sample_cuda.grid_sample_grid(sampled, image, grid, "zeros", True)

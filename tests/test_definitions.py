@@ -135,7 +135,7 @@ def windows(x, geo, fill):
 @given(poolings())
 def test_max_pooling_takes_the_first_of_the_largest_of_each_window(problem):
     geo, x, _ = problem
-    y, winner = definitions.max_pool2d(x, geo)
+    y, winner = definitions.max_pool2d(x, geo), definitions.max_pool2d_winners(x, geo)
     seen = windows(x, geo, -np.inf)
     np.testing.assert_array_equal(y, seen.max(axis=-1))
     np.testing.assert_array_equal(winner, seen.argmax(axis=-1))
@@ -145,9 +145,9 @@ def test_max_pooling_takes_the_first_of_the_largest_of_each_window(problem):
 @given(poolings())
 def test_the_gradient_of_max_pooling_goes_to_the_winners(problem):
     geo, x, g = problem
-    _, winner = definitions.max_pool2d(x, geo)
+    winner = definitions.max_pool2d_winners(x, geo)
     picked = np.take_along_axis(windows(x, geo, 0.0), winner[..., None], axis=-1)  # adjoint to what is judged
-    np.testing.assert_allclose((definitions.max_unpool2d(g, winner, geo) * x).sum(), (g * picked[..., 0]).sum())
+    np.testing.assert_allclose((definitions.max_pool2d_scatter(g, winner, geo) * x).sum(), (g * picked[..., 0]).sum())
 
 
 @few
@@ -164,10 +164,11 @@ def test_sum_pooling_is_a_correlation_with_ones(problem):
 @given(poolings())
 def test_the_fast_poolings_agree_with_their_definitions(problem):
     geo, x, g = problem
-    (y, winner), want = pool.max_pool2d(x, geo), definitions.max_pool2d(x, geo)
-    np.testing.assert_array_equal(y, want[0])
-    np.testing.assert_array_equal(winner, want[1])
-    np.testing.assert_allclose(pool.max_unpool2d(g, winner, geo), definitions.max_unpool2d(g, winner, geo), atol=1e-12)
+    np.testing.assert_array_equal(pool.max_pool2d(x, geo), definitions.max_pool2d(x, geo))
+    winner = definitions.max_pool2d_winners(x, geo)
+    np.testing.assert_array_equal(pool.max_pool2d_winners(x, geo), winner)
+    want = definitions.max_pool2d_scatter(g, winner, geo)
+    np.testing.assert_allclose(pool.max_pool2d_scatter(g, winner, geo), want, atol=1e-12)
     np.testing.assert_allclose(sum_pool2d(x, geo), definitions.sum_pool2d(x, geo), atol=1e-12)
 
 
@@ -175,9 +176,9 @@ def test_a_nan_and_minus_infinity_win_as_they_are_defined_to(rng):
     geo = Geometry((5, 4), (3, 2), (1, 2), ((1, 1), (0, 0)))
     x = np.full((1, 1, 5, 4), -np.inf)
     x[0, 0, 1:3, 1] = np.nan
-    (y, winner), want = pool.max_pool2d(x, geo), definitions.max_pool2d(x, geo)
-    np.testing.assert_array_equal(y, want[0])
-    np.testing.assert_array_equal(winner, want[1])
+    y, winner = definitions.max_pool2d(x, geo), definitions.max_pool2d_winners(x, geo)
+    np.testing.assert_array_equal(pool.max_pool2d(x, geo), y)
+    np.testing.assert_array_equal(pool.max_pool2d_winners(x, geo), winner)
     assert np.isnan(y[0, 0, :4, 0]).all() and winner[0, 0, :, 0].tolist() == [5, 3, 1, 1, 0]
 
 

@@ -176,11 +176,10 @@ def test_max_pooling_takes_the_first_of_the_largest_and_goes_back_there(case, dt
     channels(x)
     for order in ORDERS:
         xs, gs = in_order(x, order), in_order(g, order)
-        assert np.array_equal(pool.largest(xs, geo), y) and pool.largest(xs, geo).dtype == dtype
-        out, winner = pool.max_pool2d(xs, geo)
+        out, winner = pool.max_pool2d(xs, geo), pool.max_pool2d_winners(xs, geo)
         assert np.array_equal(out, y) and out.dtype == dtype
         assert np.array_equal(winner, number)
-        spread = pool.max_unpool2d(gs, in_order(winner, order), geo)
+        spread = pool.max_pool2d_scatter(gs, in_order(winner, order), geo)
         assert np.array_equal(spread, back) and spread.dtype == dtype
         assert np.array_equal(xs, x) and np.array_equal(gs, g)
 
@@ -193,7 +192,7 @@ def test_a_nan_is_the_largest_pixel_of_each_window_that_it_is_in_and_of_no_other
     h, v = geo.input[0] // 2, geo.input[1] // 2
     x[0, 3, h, v] = np.nan
     channels(x)
-    y, winner = pool.max_pool2d(x, geo)
+    y, winner = pool.max_pool2d(x, geo), pool.max_pool2d_winners(x, geo)
     for p, q, places in windows(geo):
         held = [number for number, *pixel in places if pixel == [h, v]]
         assert np.isnan(y[0, :, p, q]).tolist() == [False, False, False, bool(held), False]

@@ -267,7 +267,7 @@ def test_indexing_by_a_mask(x):
 
 
 @given(x=arrays(SHAPES_WITH_AXES), data=st.data())
-def test_take_and_gather(x, data):
+def test_take_and_take_along_axis(x, data):
     axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
     n = x.shape[axis]
     indices = data.draw(
@@ -276,8 +276,11 @@ def test_take_and_gather(x, data):
     equal(mg.take(tensor(x), indices, axis), np.take(x, indices, axis))
     equal(mg.take(tensor(x), indices), np.take(x, indices))
     index = np.argsort(x, axis=axis)
-    equal(mg.gather(tensor(x), index, axis), np.take_along_axis(x, index, axis))
-    equal(mg.gather(tensor(x), mg.Tensor(index), axis), np.sort(x, axis=axis))
+    equal(mg.take_along_axis(tensor(x), index, axis), np.take_along_axis(x, index, axis))
+    equal(mg.take_along_axis(tensor(x), mg.Tensor(index), axis), np.sort(x, axis=axis))
+    first = index[tuple(slice(None) if i == axis % x.ndim else slice(1) for i in range(x.ndim))]
+    equal(mg.take_along_axis(tensor(x), first, axis), np.take_along_axis(x, first, axis))
+    equal(mg.take_along_axis(tensor(x), [0, x.size - 1], None), np.take_along_axis(x, np.array([0, x.size - 1]), None))
 
 
 # ---- products --------------------------------------------------------------------------------------------------------
@@ -645,8 +648,9 @@ ERRORS = [
     ("getitem text", lambda: M["a"], IndexError, "only integers"),
     ("scatter", lambda: mg.scatter(V, np.array([0, 1, 4]), (4,)), IndexError, "index 4 is out of bounds"),
     ("take", lambda: mg.take(M, 3, axis=1), IndexError, "index 3 is out of bounds"),
-    ("gather", lambda: mg.gather(M, [0], 0), ValueError, "gather: index has 1 axes, x has 2"),
-    ("gather index", lambda: mg.gather(M, [[2]], 0), IndexError, "index 2 is out of bounds"),
+    ("take_along_axis", lambda: mg.take_along_axis(M, [0], 0), ValueError, "indices has 1 axes, x has 2"),
+    ("its index", lambda: mg.take_along_axis(M, [[2]], 0), IndexError, "index 2 is out of bounds"),
+    ("its length", lambda: mg.take_along_axis(M, [[1, 0]], 0), IndexError, "could not be broadcast"),
     *[
         (f"{f.name} axis", lambda f=f: f(M, axis=2), ValueError, f"{f.name}: axis is 2; .* from -2 to 1")
         for f in [mg.sum, mg.max, mg.min, mg.prod, mg.logsumexp, mg.norm, mg.softmax, mg.log_softmax]

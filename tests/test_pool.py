@@ -13,6 +13,7 @@ from minigrad import nn
 from minigrad.kernels import pool as kernels
 from minigrad.kernels import threads
 from minigrad.kernels.geometry import Geometry
+from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
 
 
 @st.composite
@@ -84,25 +85,25 @@ def test_avg_pool2d_is_the_mean_of_each_window(pooling, count_include_pad):
 def test_spreading_and_summing_windows_are_adjoint(pooling, seed):
     x, kernel, stride, padding, _ = pooling
     geo = Geometry(x.shape[2:], kernel, stride, tuple((p, p) for p in padding))
-    total = mg.sum_pool2d(x, geo)
+    total = sum_pool2d(x, geo)
     y = np.random.default_rng(seed).normal(size=total.shape)
-    assert np.vdot(y, total.data) == pytest.approx(np.vdot(mg.sum_unpool2d(y, geo).data, x))
+    assert np.vdot(y, total.data) == pytest.approx(np.vdot(sum_unpool2d(y, geo).data, x))
 
 
 def test_gathering_and_scattering_are_adjoint_where_windows_overlap(rng):
     geo = Geometry((5, 6), (3, 3), (1, 2))
     x, y = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 3, 3, 2))
-    _, winner = kernels.max_pool2d(x, geo)
-    assert np.vdot(y, mg.pool_gather(x, winner, geo).data) == pytest.approx(
-        np.vdot(mg.pool_scatter(y, winner, geo).data, x)
+    winner = kernels.max_pool2d_winners(x, geo)
+    assert np.vdot(y, max_pool2d_gather(x, winner, geo).data) == pytest.approx(
+        np.vdot(max_pool2d_scatter(y, winner, geo).data, x)
     )
 
 
 def test_a_scatter_reaches_every_pixel_where_padding_shifts_the_windows(rng):
     geo = Geometry((6, 6), (3, 3), (3, 3), ((1, 1), (1, 1)))
     x = rng.normal(size=(1, 1, 6, 6))
-    y, winner = kernels.max_pool2d(x, geo)
-    out = kernels.max_unpool2d(y, winner, geo)
+    y, winner = kernels.max_pool2d(x, geo), kernels.max_pool2d_winners(x, geo)
+    out = kernels.max_pool2d_scatter(y, winner, geo)
     want = np.zeros((8, 8))
     for p, q in np.ndindex(2, 2):
         i, j = divmod(int(winner[0, 0, p, q]), 3)
@@ -124,14 +125,16 @@ def test_pools_of_a_small_image_are_those_of_pytorch():
 def test_padding_never_wins_and_a_nan_always_does():
     x = np.full((1, 1, 4, 3), -np.inf)
     x[0, 0, 3, 1] = np.nan
-    y, winner = kernels.max_pool2d(x, Geometry((4, 3), (3, 3), (2, 2), ((1, 1), (1, 1))))
+    geo = Geometry((4, 3), (3, 3), (2, 2), ((1, 1), (1, 1)))
+    y, winner = kernels.max_pool2d(x, geo), kernels.max_pool2d_winners(x, geo)
     np.testing.assert_array_equal(y, [[[[-np.inf, -np.inf], [np.nan, np.nan]]]])
     assert winner.tolist() == [[[[4, 3], [8, 6]]]]
 
 
 def test_windows_of_more_pixels_than_a_byte_can_count():
     x = np.arange(400.0).reshape(1, 1, 20, 20)
-    y, winner = kernels.max_pool2d(x, Geometry((20, 20), (17, 18), (3, 1)))
+    geo = Geometry((20, 20), (17, 18), (3, 1))
+    y, winner = kernels.max_pool2d(x, geo), kernels.max_pool2d_winners(x, geo)
     assert y.tolist() == [[[[337, 338, 339], [397, 398, 399]]]]
     assert (winner == 17 * 18 - 1).all()
 
@@ -142,8 +145,8 @@ def test_the_work_is_cut_into_parts_without_a_trace(kernel, stride, rng, monkeyp
     geo = Geometry((31, 30), (kernel, kernel), (stride, stride), ((1, 0), (0, 1)))
 
     def results():
-        y, winner = kernels.max_pool2d(x, geo)
-        return y, winner, kernels.max_unpool2d(y, winner, geo)
+        y, winner = kernels.max_pool2d(x, geo), kernels.max_pool2d_winners(x, geo)
+        return y, winner, kernels.max_pool2d_scatter(y, winner, geo)
 
     monkeypatch.setenv("MINIGRAD_NUM_THREADS", "1")
     whole = results()
@@ -202,6 +205,11 @@ ERRORS = [
         "integers",
         lambda: mg.avg_pool2d(X.astype(int), 2),
         r"avg_pool2d: x is int64 of shape \(1, 2, 4, 5\); it must be float",
+    ),
+    (
+        "whole numbers",
+        lambda: mg.max_pool2d(X.astype(int), 2),
+        r"max_pool2d: x is int64 of shape \(1, 2, 4, 5\); it must be float",
     ),
     ("padding", lambda: mg.max_pool2d(X, 3, padding=2), r"padding is \(2, 2\); it must be at most half of the kernel"),
     (

@@ -75,27 +75,38 @@ def _crop(x: np.ndarray, geo: Geometry) -> np.ndarray:
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
 
-def max_pool2d(x: np.ndarray, geo: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest pixel of each window of x, and which it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
+def max_pool2d(x: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Return the largest pixel of each window of x: (N,C,H,W) -> (N,C,oh,ow). A NaN is larger than anything.
 
-    y[n,c,p,q] = max over i,j of x[n,c,h,v],  h = p stride + i - top,  v = q stride + j - left
-
-    The winner (i, j), the first in reading order of equals, is told by its number i kw + j. Padding is in no window; a
-    NaN is larger than anything.
+    y[n,c,p,q] = max over i,j of x[n, c, p stride + i - top, q stride + j - left]
     """
-    (H, W), (kh, kw) = geo.input, geo.kernel
-    (sh, sw), ((top, _), (left, _)) = geo.stride, geo.padding
-    y = np.empty((*x.shape[:2], *geo.output), x.dtype)
-    winner = np.empty(y.shape, int)
-    for n, c, p, q in np.ndindex(y.shape):
-        window = [(i, j, p * sh + i - top, q * sw + j - left) for i, j in np.ndindex(kh, kw)]
-        window = [(i, j, h, v) for i, j, h, v in window if 0 <= h < H and 0 <= v < W]
-        i, j, h, v = window[np.argmax([x[n, c, h, v] for _, _, h, v in window])]
-        y[n, c, p, q], winner[n, c, p, q] = x[n, c, h, v], i * kw + j
-    return y, winner
+    x = _pad(x, geo, -np.inf)
+    (kh, kw), (sh, sw) = geo.kernel, geo.stride
+    y = np.full((*x.shape[:2], *geo.output), -np.inf, x.dtype)
+    for n, c, p, q, i, j in np.ndindex(*y.shape, kh, kw):
+        y[n, c, p, q] = np.maximum(y[n, c, p, q], x[n, c, p * sh + i, q * sw + j])
+    return y
 
 
-def max_unpool2d(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
+def max_pool2d_winners(x: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Return which pixel of each window is the largest: (N,C,H,W) -> (N,C,oh,ow). Padding never is.
+
+    winner[n,c,p,q] = i kw + j,  (i, j) the first in reading order whose pixel is y[n,c,p,q] of max_pool2d
+    """
+    y = max_pool2d(x, geo)
+    is_pixel = _pad(np.ones(x.shape, bool), geo, False)
+    x = _pad(x, geo)
+    (kh, kw), (sh, sw) = geo.kernel, geo.stride
+    winner = np.full(y.shape, -1)
+    for n, c, p, q, i, j in np.ndindex(*y.shape, kh, kw):
+        at = n, c, p * sh + i, q * sw + j
+        equal = np.array_equal(x[at], y[n, c, p, q], equal_nan=True)
+        if winner[n, c, p, q] < 0 and is_pixel[at] and equal:
+            winner[n, c, p, q] = i * kw + j
+    return winner
+
+
+def max_pool2d_scatter(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
     """Add each number of g to zeros where its window has its winner: the gradient. g (N,C,oh,ow) -> (N,C,H,W).
 
     x[n, c, p stride + i - top, q stride + j - left] += g[n,c,p,q],  (i, j) the winner of n,c,p,q

@@ -27,7 +27,7 @@ def grid_sample(x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corner
 
     def sample(some: slice) -> None:
         start, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
-        x00, x01, x10, x11 = _corners(x[some], start)
+        x00, x01, x10, x11 = _corner_values(x[some], start)
         values = _between(_between(x00, x01, a), _between(x10, x11, a), b)
         values = values.reshape(x.shape[1], len(out[some]), *out.shape[2:])  # (C, N oh ow) -> (C,N,oh,ow)
         out[some] = values.swapaxes(0, 1)
@@ -45,7 +45,7 @@ def grid_sample_grid(
     def differentiate(some: slice) -> None:
         start, a, b, slopes = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
         rows = _rows(g[some])
-        s00, s01, s10, s11 = (np.einsum("cp,cp->p", corner, rows) for corner in _corners(x[some], start))
+        s00, s01, s10, s11 = (np.einsum("cp,cp->p", corner, rows) for corner in _corner_values(x[some], start))
         twist = s11 - s10 - s01 + s00
         change = np.stack([s01 - s00 + b * twist, s10 - s00 + a * twist], axis=-1)
         out[some] = change.reshape(slopes.shape) * slopes
@@ -144,7 +144,7 @@ def _locate_all(grid: np.ndarray, size: Pair, padding_mode: str, align_corners: 
     return first.ravel(), a.ravel(), b.ravel(), slopes
 
 
-def _corners(x: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
+def _corner_values(x: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
     """Return the values at the four corners of each point: x (N,C,H,W), P points -> four times (C,P)."""
     N, C, H, W = x.shape
     padded = np.zeros((C, N, H + 2, W + 2), x.dtype)

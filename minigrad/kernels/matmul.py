@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..backend import Array, xp
 from .threads import parallel
 
 
-def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return x @ y. Two matrices are cut along the longer side of the result, two stacks along their first axis."""
+def matmul(x: Array, y: Array) -> Array:
+    """Return x @ y, on any device. Two matrices are cut along the longer side of the result, two stacks on axis 0."""
+    if not isinstance(x, np.ndarray):  # a GPU has a library of its own
+        return xp(x).matmul(x, y)
     if x.ndim == y.ndim == 3 and len(x) == len(y) == 1:
         return matmul(x[0], y[0])[None]
     stacks = x.ndim == y.ndim > 2 and x.shape[:-2] == y.shape[:-2]

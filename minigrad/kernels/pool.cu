@@ -34,7 +34,7 @@ __device__ __forceinline__ void max_pool2d(const T* x, T* out, int* winner, SIZE
 // g, winner (N,C,oh,ow) -> x (N,C,H,W): each pixel gathers from the windows that cover it, where it won.
 // At most kh kw / (sh sw), rounded up, additions a pixel; reads g and winner about once, writes x once.
 template <class T>
-__device__ __forceinline__ void max_unpool2d(const T* g, const int* winner, T* x, SIZES)
+__device__ __forceinline__ void max_pool2d_scatter(const T* g, const int* winner, T* x, SIZES)
 {
     const int i = blockIdx.x * blockDim.x + threadIdx.x, h = i / W, v = i % W;
     if (h >= H) return;
@@ -54,9 +54,9 @@ __device__ __forceinline__ void max_unpool2d(const T* g, const int* winner, T* x
 #define ENTRIES(T, SUFFIX)                                                                                             \
     extern "C" __global__ void max_pool2d_##SUFFIX(const T* __restrict__ x, T* __restrict__ out,                       \
                                                    int* __restrict__ winner, SIZES)                                    \
-    { max_pool2d(x, out, winner, SIZE_NAMES); }                                                                         \
-    extern "C" __global__ void max_unpool2d_##SUFFIX(const T* __restrict__ g, const int* __restrict__ winner,          \
+    { max_pool2d(x, out, winner, SIZE_NAMES); }                                                                        \
+    extern "C" __global__ void max_pool2d_scatter_##SUFFIX(const T* __restrict__ g, const int* __restrict__ winner,    \
                                                      T* __restrict__ x, SIZES)                                         \
-    { max_unpool2d(g, winner, x, SIZE_NAMES); }
+    { max_pool2d_scatter(g, winner, x, SIZE_NAMES); }
 ENTRIES(float, f32)
 ENTRIES(double, f64)

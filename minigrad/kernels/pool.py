@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .geometry import Geometry, inside
+from .geometry import Geometry, taps
 from .layout import chwn, nchw
 from .masked import masked
 from .threads import parallel
@@ -14,14 +14,14 @@ from .threads import parallel
 BLOCK = 1 << 19  # so many pixels at a time stay, with all that they need, in the cache
 
 
-def largest(x: np.ndarray, geo: Geometry) -> np.ndarray:
+def max_pool2d(x: np.ndarray, geo: Geometry) -> np.ndarray:
     """Return the largest pixel of each window of x: (N,C,H,W) -> (N,C,oh,ow). Padding never wins, a NaN always does."""
     x = chwn(x)
     out = np.empty((len(x), *geo.output, x.shape[3]), x.dtype)
 
     def some(part: slice) -> None:
         out[part] = -np.inf
-        for _, _, pixels, windows in _taps(geo):
+        for _, pixels, windows in _pixels(geo):
             best = out[(part, *windows)]
             np.maximum(best, x[(part, *pixels)], out=best)
 
@@ -29,29 +29,29 @@ def largest(x: np.ndarray, geo: Geometry) -> np.ndarray:
     return nchw(out)
 
 
-def max_pool2d(x: np.ndarray, geo: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest pixel of each window of x, and which it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
+def max_pool2d_winners(x: np.ndarray, geo: Geometry) -> np.ndarray:
+    """Return which pixel of each window is the largest: (N,C,H,W) -> (N,C,oh,ow).
 
     The winner (i, j) of a window is told by its number i kw + j: the first in reading order of equals.
     """
-    out, (kh, kw) = largest(x, geo), geo.kernel
-    x, best = chwn(x), chwn(out)
+    best, (kh, kw) = chwn(max_pool2d(x, geo)), geo.kernel
+    x = chwn(x)
     # counted from the end, the first of equals is the largest number; 0 is nobody's
-    number = np.zeros(best.shape, np.min_scalar_type(kh * kw))
+    from_end = np.zeros(best.shape, np.min_scalar_type(kh * kw))
 
     def some(part: slice, wins=np.equal) -> None:
-        for i, j, pixels, windows in _taps(geo):
+        for number, pixels, windows in _pixels(geo):
             won = wins(x[(part, *pixels)], best[(part, *windows)]).view(np.uint8)
-            held = number[(part, *windows)]
-            np.maximum(held, won * number.dtype.type(kh * kw - i * kw - j), out=held)
+            held = from_end[(part, *windows)]
+            np.maximum(held, won * from_end.dtype.type(kh * kw - number), out=held)
 
     _for_channels(some, x.shape, geo)
-    if not number.all():  # a NaN is largest, and equal to nothing
+    if not from_end.all():  # a NaN is largest, and equal to nothing
         _for_channels(lambda part: some(part, lambda pixel, _: pixel != pixel), x.shape, geo)
-    return out, nchw(number.dtype.type(kh * kw) - number)
+    return nchw(from_end.dtype.type(kh * kw) - from_end)
 
 
-def max_unpool2d(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
+def max_pool2d_scatter(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
     """Add each number of g at its winner to zeros: the adjoint of picking them. g (N,C,oh,ow) -> (N,C,H,W)."""
     g, winner = chwn(g), chwn(winner)
     # windows side by side: every pixel is written once
@@ -60,9 +60,9 @@ def max_unpool2d(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray
     out = (np.empty if tiled else np.zeros)((len(g), *geo.input, g.shape[3]), g.dtype)
 
     def some(part: slice) -> None:
-        for i, j, pixels, windows in _taps(geo):
+        for number, pixels, windows in _pixels(geo):
             at, hit = (part, *windows), out[(part, *pixels)]
-            won = winner[at] == i * geo.kernel[1] + j
+            won = winner[at] == number
             if tiled:
                 masked(g[at], won, out=hit)
             else:
@@ -84,17 +84,11 @@ def _for_channels(some, shape: tuple[int, ...], geo: Geometry) -> None:
     parallel(several, C, 4.0 * C * N * H * W * geo.kernel[0] * geo.kernel[1])
 
 
-def _taps(geo: Geometry) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:
-    """Yield, for each pixel (i, j) of a window in reading order, the pixels of the image and the windows they are in.
+def _pixels(geo: Geometry) -> Iterator[tuple[int, tuple[slice, slice], tuple[slice, slice]]]:
+    """Yield each pixel (i, j) of a window, in reading order: its number i kw + j, the pixels of the image, the windows.
 
-    Windows in which the pixel would be padding are left out.
+    Both are slices, down and along: where the pixel lies in these windows. Windows with padding there are left out.
     """
-    (sh, sw), ((top, _), (left, _)), (H, W), (oh, ow) = geo.stride, geo.padding, geo.input, geo.output
-    for i in range(geo.kernel[0]):
-        for j in range(geo.kernel[1]):
-            a, b = inside(i - top, sh, H, oh)
-            c, d = inside(j - left, sw, W, ow)
-            if a < b and c < d:
-                y, x = a * sh + i - top, c * sw + j - left
-                pixels = slice(y, y + (b - a - 1) * sh + 1, sh), slice(x, x + (d - c - 1) * sw + 1, sw)
-                yield i, j, pixels, (slice(a, b), slice(c, d))
+    for i, down, rows in taps(geo, 0):
+        for j, along, columns in taps(geo, 1):
+            yield i * geo.kernel[1] + j, (rows, columns), (down, along)

@@ -11,18 +11,24 @@ from .geometry import Geometry
 from .planes import check_sizes, launch_planes, prepare
 
 
-def largest(x: Array, geo: Geometry) -> Array:
+def max_pool2d(x: Array, geo: Geometry) -> Array:
     """Return the largest pixel of each window of x: (N,C,H,W) -> (N,C,oh,ow). Padding never wins, a NaN always does."""
-    return max_pool2d(x, geo)[0]
+    out, _ = _pool(x, geo)
+    return out.astype(x.dtype, copy=False)
 
 
-def max_pool2d(x: Array, geo: Geometry) -> tuple[Array, Array]:
-    """Return the largest pixel of each window of x, and which it is. x (N,C,H,W) -> (N,C,oh,ow), twice.
+def max_pool2d_winners(x: Array, geo: Geometry) -> Array:
+    """Return which pixel of each window is the largest: (N,C,H,W) -> (N,C,oh,ow).
 
     The winner (i, j) of a window is told by its number i kw + j, int32: the first in reading order of equals. Padding
-    counts as -inf and never wins, a NaN always does. A window wholly in the padding gives -inf, and -1 for its winner.
+    counts as -inf and never wins, a NaN always does. A window wholly in the padding has the winner -1.
     """
-    (x,) = prepare("max_pool2d", x)
+    return _pool(x, geo)[1]
+
+
+def _pool(x: Array, geo: Geometry) -> tuple[Array, Array]:
+    """Return the largest pixels and the winners, which one kernel finds; float16 as float32, which holds it exactly."""
+    (x,) = prepare("max_pool2d", x.astype(np.float32) if x.dtype == np.float16 else x)
     sizes = _sizes("max_pool2d", math.prod(x.shape[:2]), geo)
     out = xp(x).empty((*x.shape[:2], *geo.output), x.dtype)
     winner = xp(x).empty(out.shape, np.int32)
@@ -30,13 +36,13 @@ def max_pool2d(x: Array, geo: Geometry) -> tuple[Array, Array]:
     return out, winner
 
 
-def max_unpool2d(g: Array, winner: Array, geo: Geometry) -> Array:
+def max_pool2d_scatter(g: Array, winner: Array, geo: Geometry) -> Array:
     """Add each number of g at its winner to zeros: the adjoint of picking them. g (N,C,oh,ow) -> (N,C,H,W)."""
-    (g,) = prepare("max_unpool2d", g)
+    (g,) = prepare("max_pool2d_scatter", g)
     winner = xp(winner).ascontiguousarray(winner)
-    sizes = _sizes("max_unpool2d", math.prod(g.shape[:2]), geo)
+    sizes = _sizes("max_pool2d_scatter", math.prod(g.shape[:2]), geo)
     out = xp(g).empty((*g.shape[:2], *geo.input), g.dtype)
-    launch_planes("pool.cu", "max_unpool2d", out.dtype, math.prod(geo.input), sizes[0], (g, winner, out), sizes)
+    launch_planes("pool.cu", "max_pool2d_scatter", out.dtype, math.prod(geo.input), sizes[0], (g, winner, out), sizes)
     return out
 
 

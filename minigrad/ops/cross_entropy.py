@@ -8,7 +8,7 @@ from ..tensor import Tensor
 from .arithmetic import where
 from .losses import reduced
 from .reduce import sum
-from .shape import gather
+from .shape import take_along_axis
 from .softmax import log_softmax
 
 
@@ -67,7 +67,7 @@ def _class_loss(name, log_p, classes, weight, ignore_index, reduction, smoothing
     counted = classes != ignore_index
     safe = classes * counted
     share = weight[safe]
-    picked = gather(log_p, xp(safe).expand_dims(safe, axis), axis).reshape(classes.shape)
+    picked = take_along_axis(log_p, xp(safe).expand_dims(safe, axis), axis).reshape(classes.shape)
     loss = -picked * share
 
     # the rest of the target lies evenly on all classes: the mean of their losses

@@ -20,12 +20,7 @@ def matmul(x, y, /):
         raise ValueError(
             f"matmul: shapes {np.shape(x)} and {np.shape(y)} do not fit; they must be (..,m,k) and (..,k,n)"
         )
-    return _product(x, y)
-
-
-def _product(x, y):
-    """Multiply with the kernel for the CPU, or with CuPy's library on a GPU."""
-    return kernels.matmul(x, y) if xp(x) is np else xp(x).matmul(x, y)
+    return kernels.matmul(x, y)
 
 
 def _matmul_x(g, out, x, y):
@@ -57,7 +52,7 @@ matmul.defvjp(x=_matmul_x, y=_matmul_y)
 @op(dtypes="sums")
 def row_products(x, /):
     """x x^T, the inner products of all pairs of rows: (..,m,k) -> (..,m,m)."""
-    return _product(x, xp(x).swapaxes(x, -1, -2))
+    return kernels.matmul(x, xp(x).swapaxes(x, -1, -2))
 
 
 # x stands on both sides of the product, and receives g x from the left and g^T x from the right
@@ -71,7 +66,7 @@ def linear(x, w, b=None, /):
         raise ValueError(f"linear: x has shape {x.shape}, w {w.shape}; they must be (..,n) and (m,n)")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b has shape {b.shape}; it must be {w.shape[:1]}, one number for each row of w")
-    out = _product(x.reshape(-1, w.shape[1]), w.T)  # (rows, n) (n, m) -> (rows, m)
+    out = kernels.matmul(x.reshape(-1, w.shape[1]), w.T)  # (rows, n) (n, m) -> (rows, m)
     out = out.reshape(*x.shape[:-1], len(w))
     if b is None:
         return out
@@ -139,7 +134,7 @@ def _contract_by_matmul(x, y, terms, result, batch, rows, columns, summed):
 
     left = lay_out(x, terms[0], batch, rows, summed)
     right = lay_out(y, terms[1], batch, summed, columns)
-    product = _product(left, right)  # (batch, rows, columns)
+    product = kernels.matmul(left, right)  # (batch, rows, columns)
 
     # split the groups into their letters again, in the order of the result
     letters = [*batch, *rows, *columns]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..backend import xp
 from ..op import as_tensor, op
 from ..tensor import Tensor
-from .shape import check_axis, gather
+from .shape import check_axis, take_along_axis
 
 
 @op
@@ -17,7 +17,7 @@ def sort(x, /, axis=-1):
 def _sort_rule(g, out, x, axis):
     # argsort is a permutation, and its own argsort the inverse one: where each element of x went
     places = argsort(argsort(x, axis), axis)  # constant
-    return gather(g, places, axis=axis)
+    return take_along_axis(g, places, axis)
 
 
 sort.defvjp(x=_sort_rule)
@@ -41,4 +41,4 @@ def topk(x, k, axis=-1):
     reverse = (*before, slice(None, None, -1))
     index = n - 1 - argsort(x.data[reverse], axis).data[reverse]
     index = index[(*before, slice(k))]
-    return gather(x, index, axis=axis), Tensor.wrap(index)
+    return take_along_axis(x, index, axis), Tensor.wrap(index)

@@ -8,38 +8,32 @@ Average pooling sums over windows; its gradient spreads numbers over windows, wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from ..backend import xp
 from ..kernels import kernels_for
-from ..kernels.geometry import Geometry, pair
-from ..op import op
+from ..kernels.geometry import Geometry, pair, taps
+from ..op import as_tensor, op
 from ..tensor import Tensor
 from .reduce import mean
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False):
+@op
+def max_pool2d(x, /, kernel_size, stride=None, padding=0, *, ceil_mode=False):
     """Largest pixel of each window. x (N,C,H,W) -> (N,C,oh,ow). Of equal pixels, the first gets the gradient.
 
     kernel_size, stride (None: the kernel's size), padding: an int or (vertical, horizontal). The padding never wins.
     oh = floor((H + 2 padding - kernel) / stride) + 1. ceil_mode rounds up instead, unless the last window would begin
     beyond the image. ValueError if the padding exceeds half of the kernel, or the kernel the padded image.
     """
-    x = _images("max_pool2d", x)
+    _check_images("max_pool2d", x)
     geo = _geometry("max_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    return pool_largest(x, geo)
-
-
-@op(dtypes="real")
-def pool_largest(x, /, geo):
-    """Largest pixel of each window of x. (N,C,H,W) -> (N,C,oh,ow)."""
-    return kernels_for("pool", x).largest(x, geo)
+    return kernels_for("pool", x).max_pool2d(x, geo)
 
 
 @op
-def pool_gather(x, /, winner, geo):
+def max_pool2d_gather(x, /, winner, geo):
     """The pixel (i, j) of each window of x (N,C,H,W), where winner = i kw + j (N,C,oh,ow) -> (N,C,oh,ow)."""
     N, C, H, W = x.shape
     (sh, sw), ((top, _), (left, _)) = geo.stride, geo.padding
@@ -53,19 +47,20 @@ def pool_gather(x, /, winner, geo):
 
 
 @op(dtypes="sums")
-def pool_scatter(x, /, winner, geo):
-    """Zeros with x added at the winners: the adjoint of pool_gather. (N,C,oh,ow) -> (N,C,H,W)."""
-    return kernels_for("pool", x).max_unpool2d(x, winner, geo)
+def max_pool2d_scatter(x, /, winner, geo):
+    """Zeros with x added at the winners: the adjoint of max_pool2d_gather. (N,C,oh,ow) -> (N,C,H,W)."""
+    return kernels_for("pool", x).max_pool2d_scatter(x, winner, geo)
 
 
-def _pool_largest_rule(g, out, x, geo):
-    _, winner = kernels_for("pool", x.data).max_pool2d(x.data, geo)  # constant
-    return pool_scatter(g, winner, geo)
+def _max_pool2d_rule(g, out, x, kernel_size, stride, padding, ceil_mode):
+    geo = _geometry("max_pool2d", x.shape[2:], kernel_size, stride, padding, ceil_mode)
+    winner = kernels_for("pool", x.data).max_pool2d_winners(x.data, geo)  # constant
+    return max_pool2d_scatter(g, winner, geo)
 
 
-pool_largest.defvjp(x=_pool_largest_rule)
-pool_gather.defvjp(x=lambda g, out, x, winner, geo: pool_scatter(g, winner, geo))
-pool_scatter.defvjp(x=lambda g, out, x, winner, geo: pool_gather(g, winner, geo))
+max_pool2d.defvjp(x=_max_pool2d_rule)
+max_pool2d_gather.defvjp(x=lambda g, out, x, winner, geo: max_pool2d_scatter(g, winner, geo))
+max_pool2d_scatter.defvjp(x=lambda g, out, x, winner, geo: max_pool2d_gather(g, winner, geo))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -98,10 +93,10 @@ def sum_pool2d(x, /, geo):
     First along columns, then along rows: kh + kw additions per window instead of kh kw.
     """
     rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))  # in x's memory order
-    for position, pixel in _taps(geo, 0):
+    for _, position, pixel in taps(geo, 0):
         rows[:, :, position] += x[:, :, pixel]
     out = xp(x).zeros_like(x, shape=(*x.shape[:2], *geo.output))
-    for position, pixel in _taps(geo, 1):
+    for _, position, pixel in taps(geo, 1):
         out[..., position] += rows[..., pixel]
     return out
 
@@ -110,28 +105,16 @@ def sum_pool2d(x, /, geo):
 def sum_unpool2d(x, /, geo):
     """Add each number to every pixel of its window: the adjoint of sum_pool2d. x (N,C,oh,ow) -> (N,C,H,W)."""
     rows = xp(x).zeros_like(x, shape=(*x.shape[:2], geo.output[0], geo.input[1]))
-    for position, pixel in _taps(geo, 1):
+    for _, position, pixel in taps(geo, 1):
         rows[..., pixel] += x[..., position]
     out = xp(x).zeros_like(x, shape=(*x.shape[:2], *geo.input))
-    for position, pixel in _taps(geo, 0):
+    for _, position, pixel in taps(geo, 0):
         out[:, :, pixel] += rows[:, :, position]
     return out
 
 
 sum_pool2d.defvjp(x=lambda g, out, x, geo: sum_unpool2d(g, geo))
 sum_unpool2d.defvjp(x=lambda g, out, x, geo: sum_pool2d(g, geo))
-
-
-def _taps(geo: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
-    """Yield, for each place k in a window, the windows whose place k lies inside the image, and those pixels."""
-    n, stride, before, outputs = geo.input[axis], geo.stride[axis], geo.padding[axis][0], geo.output[axis]
-    for k in range(geo.kernel[axis]):
-        # window i has its place k on pixel i stride + k - before, which must be from 0 to n - 1
-        first = max(0, math.ceil((before - k) / stride))
-        last = min(outputs - 1, (n - 1 + before - k) // stride)
-        if first <= last:
-            start = first * stride + k - before
-            yield slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
 
 
 def adaptive_avg_pool2d(x, output_size):
@@ -166,10 +149,14 @@ def _averages(n: int, m: int) -> np.ndarray:
 
 
 def _images(name, x) -> Tensor:
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
+    _check_images(name, x)
+    return x
+
+
+def _check_images(name, x) -> None:
     if x.ndim != 4 or x.dtype.kind != "f":
         raise ValueError(f"{name}: x is {x.dtype} of shape {x.shape}; it must be floating-point images, (N,C,H,W)")
-    return x
 
 
 def _geometry(name, size, kernel_size, stride, padding, ceil_mode) -> Geometry:

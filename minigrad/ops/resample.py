@@ -106,7 +106,7 @@ grid_sample_input.defvjp(
 )
 
 
-def _corners(grid, x_shape, padding_mode, align_corners):
+def _corner_places(grid, x_shape, padding_mode, align_corners):
     """Return the places of each point's four corners, its distances (a, b) from the first one, and their slopes.
 
     Indexing images surrounded by zeros, (N,C,(H+2)(W+2)), with the places gives (N,C,4,oh,ow). (a, b) and slopes have
@@ -149,12 +149,12 @@ def _weight_changes(g, ab, slopes):
 
 
 def _rule_y(g, out, y, x, grid, padding_mode, align_corners):
-    places, ab, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    places, ab, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     return sum(_read(x, places) * _weight_changes(g, ab, slopes), axis=2)
 
 
 def _rule_x(g, out, y, x, grid, padding_mode, align_corners):
-    places, ab, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    places, ab, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     N, C, H, W = x.shape
     spread = unsqueeze(y, 2) * _weight_changes(g, ab, slopes)  # (N,C,4,oh,ow)
     padded = scatter(spread, places, (N, C, (H + 2) * (W + 2)))
@@ -162,7 +162,7 @@ def _rule_x(g, out, y, x, grid, padding_mode, align_corners):
 
 
 def _rule_grid(g, out, y, x, grid, padding_mode, align_corners):
-    places, _, slopes = _corners(grid, x.shape, padding_mode, align_corners)
+    places, _, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     corners = _read(x, places)
     x00, x01, x10, x11 = (corners[:, :, k] for k in range(4))
     # the weights are products of a linear function of a and one of b: only d2/da db is not 0

@@ -191,15 +191,20 @@ def take(x, indices, axis=None):
     return x[_along(check_axis("take", axis, x.ndim), indices)]
 
 
-def gather(x, index, axis):
-    """Pick one element a place along an axis: out[i, j] = x[index[i, j], j] for axis 0. index has x.ndim axes."""
+def take_along_axis(x, indices, axis):
+    """Pick elements along an axis: out[i, j] = x[indices[i, j], j] for axis 0. Of x made flat if axis is None.
+
+    indices has as many axes as x, and but for axis the same lengths, or 1. ValueError, IndexError.
+    """
     x = _tensor(x)
-    index = index.data if isinstance(index, Tensor) else xp(x.data).asarray(index)
-    axis = check_axis("gather", axis, x.ndim)
-    if index.ndim != x.ndim:
-        raise ValueError(f"gather: index has {index.ndim} axes, x has {x.ndim}; they must be equal")
-    places = list(xp(x.data).ogrid[tuple(slice(n) for n in index.shape)])  # each place's own coordinates ...
-    places[axis] = index  # ... but for the one along axis
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    indices = indices.data if isinstance(indices, Tensor) else xp(x.data).asarray(indices)
+    axis = check_axis("take_along_axis", axis, x.ndim)
+    if indices.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: indices has {indices.ndim} axes, x has {x.ndim}; they must be equal")
+    places = list(xp(x.data).ogrid[tuple(slice(n) for n in x.shape)])  # each place's own coordinates ...
+    places[axis] = indices  # ... but for the one along axis
     return x[tuple(places)]
 
 

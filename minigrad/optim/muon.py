@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..backend import Array, xp
-from ..kernels import matmul as kernels
+from ..kernels.matmul import matmul
 from .first_order import Adam
 from .optimizer import Parameters, chunks
 
@@ -59,7 +57,6 @@ def orthogonal(u: Array) -> Array:
     if len(u) > u.shape[1]:
         return orthogonal(u.T).T
     a, b, c = ITERATION
-    matmul = kernels.matmul if xp(u) is np else xp(u).matmul
     # no singular value exceeds the norm, so all begin in [0, 1]; linalg.norm would wake the threads of BLAS
     out = u / (xp(u).sqrt((u * u).sum()) + 1e-7)
     for _ in range(5):
