@@ -39,8 +39,16 @@ def blocks(page):
 
 
 def prose(page):
-    """Return a page without its blocks; CONTRIBUTING up to its worked examples, which test_contributing.py follows."""
-    text = page.read_text().partition("\n## To add ")[0] if page.name == "CONTRIBUTING.md" else page.read_text()
+    """Return a page without its blocks, and without what need not be there.
+
+    That is, CONTRIBUTING without its worked examples, which test_contributing.py follows, and the list of changes
+    without the names of older versions, the first column of its table.
+    """
+    text = page.read_text()
+    if page.name == "CONTRIBUTING.md":
+        text = text.partition("\n## To add ")[0]
+    if page.name == "CHANGELOG.md":
+        text = re.sub(r"^\|.*?\|", "|", text, flags=re.M)
     return re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
 
 
@@ -174,10 +182,8 @@ def test_every_file_and_link_of_a_page_exists(page):
 @each_page
 def test_every_name_that_a_page_calls_by_its_module_exists(page):
     modules = {"mg": mg, "nn": nn, "optim": optim, "schedules": schedules}
-    text = prose(page)
-    if page.name == "CHANGELOG.md":
-        text = re.sub(r"^\|.*?\|", "|", text, flags=re.M)  # without the names of an older version
-    called = re.findall(r"\b(mg|nn|optim|schedules)\.(?!py\b)(\w+)", " ".join(re.findall(r"`[^`]+`", text)))
+    code = " ".join(re.findall(r"`[^`]+`", prose(page)))
+    called = re.findall(r"\b(mg|nn|optim|schedules)\.(?!py\b)(\w+)", code)
     assert [f"{module}.{name}" for module, name in called if not hasattr(modules[module], name)] == []
 
 
