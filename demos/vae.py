@@ -63,7 +63,7 @@ def main(args) -> None:
         settle(vaes[k], digits.x, run)
     for k in CODES:
         plain[k], _ = fit(DenseAutoencoder, cross_entropy, "autoencoder", k, digits.x, run)
-    figures.curves(histories, run.out / "loss.png", "epoch", "training loss, nats an image")
+    figures.curves(histories, run.out / "loss.png", "epoch", "training loss, nats per image")
     measure_bounds(vaes, digits, run)
     measure_codes(vaes, digits.y, run)
     samples = {k: sample(vaes[k], plain[k], digits.x, run) for k in CODES}

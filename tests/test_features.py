@@ -196,9 +196,9 @@ def test_random_filters_are_the_same_every_time():
 @pytest.mark.parametrize(
     "name, path, message",
     [
-        ("alexnet", None, "'alexnet' is none of 'squeezenet', 'vgg19', 'random'"),
+        ("alexnet", None, "unknown name 'alexnet'; it must be one of 'squeezenet', 'vgg19', 'random'"),
         ("random", "w.pth", "'random' takes no weights"),
-        ("squeezenet", "w.npz", "w.npz is none of .safetensors, .pth"),
+        ("squeezenet", "w.npz", "w.npz ends in none of .safetensors, .pth"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(name, path, message):

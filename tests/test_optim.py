@@ -84,7 +84,7 @@ def in_order(shape, order, rng, dtype=np.float64):
 
 
 def run(optimizer, gradients):
-    """Step along gradients: a list, one entry a step, of lists of arrays, one a parameter."""
+    """Step along gradients: a list, one entry per step, of lists of arrays, one per parameter."""
     for gs in gradients:
         for x, g in zip(optimizer.parameters, gs, strict=True):
             x.grad = None if g is None else Tensor.wrap(g)

@@ -211,7 +211,7 @@ def _batch(rng: np.random.Generator, device: str, N: int, *size: int):
 
 
 def rates(device: str) -> tuple[float, float]:
-    """Measure the machine: operations a second in products of large matrices, bytes a second read and written."""
+    """Measure the machine: operations per second in products of large matrices, bytes per second read and written."""
     n = 2048 if device == "cpu" else 8192
     a = to_device(np.random.default_rng(0).standard_normal((n, n), np.float32), device)
     times = [milliseconds(lambda f=f: (f(), synchronize(device)), 2, 5) for f in (lambda: matmul(a, a), a.copy)]

@@ -1,4 +1,4 @@
-"""One picture out of a file that anybody may have made: of bounded size, upright, eight bits a channel."""
+"""One picture out of a file that anybody may have made: of bounded size, upright, eight bits per channel."""
 
 from __future__ import annotations
 

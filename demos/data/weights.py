@@ -56,7 +56,7 @@ def load_features(name: str, path: str | Path | None = None) -> Features:
     ValueError for an unknown name, a path for "random", or a file that is not of this network; errors of fetch.
     """
     if name not in NAMES:
-        raise ValueError(f"load_features: {name!r} is none of {', '.join(map(repr, NAMES))}")
+        raise ValueError(f"load_features: unknown name {name!r}; it must be one of {', '.join(map(repr, NAMES))}")
     rng = np.random.default_rng(0)
     if name == "random":
         if path is not None:
@@ -90,7 +90,9 @@ def _load(features: Features, file: Path) -> None:
     """Set the weights from a file of either kind, known by its suffix."""
     readers = {".safetensors": lambda path: saving.load(path)[0], ".pth": mg.load_pth, ".pt": mg.load_pth}
     if file.suffix not in readers:
-        raise ValueError(f"load_features: {file} is none of {', '.join(readers)}; give weights in one of these forms")
+        raise ValueError(
+            f"load_features: {file} ends in none of {', '.join(readers)}; give weights in one of these forms"
+        )
     try:
         features.load_state_dict(readers[file.suffix](file))
     except ValueError as error:

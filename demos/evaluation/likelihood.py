@@ -22,7 +22,7 @@ def binarise(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def bound(model: VAE, x: np.ndarray, draws: int = 8, device: str = "cpu") -> tuple[float, float]:
-    """-log p(x | z) and the divergence of the code, nats an image: means over images x (N, ..) and draws of z.
+    """-log p(x | z) and the divergence of the code, nats per image: means over images x (N, ..) and draws of z.
 
     Their sum is the negative evidence lower bound.
     """
@@ -34,7 +34,7 @@ def bound(model: VAE, x: np.ndarray, draws: int = 8, device: str = "cpu") -> tup
 def bernoulli_mixture(
     train: np.ndarray, test: np.ndarray, components: int, rng: np.random.Generator, iterations: int = 40
 ) -> float:
-    """Fit a mixture of images of independent pixels to train; return -log p(test), nats an image, binary (N, ..) both.
+    """Fit a mixture of images of independent pixels to train; return -log p(test), nats per image, binary (N, ..) both.
 
     One component is the model of independent pixels. Expectation maximisation from random images; a white and a black
     pixel are added to what each component has seen, so that no pixel is impossible.

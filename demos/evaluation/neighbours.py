@@ -49,7 +49,7 @@ def pair_roc(distance: np.ndarray, different: np.ndarray) -> tuple[np.ndarray, n
 def few_shot_accuracy(
     x: np.ndarray, labels: np.ndarray, *, shots: int, episodes: int = 100, rng: np.random.Generator
 ) -> float:
-    """Classify by the nearest of `shots` known images a class, the rest of x (N, ..) asked: mean over episodes.
+    """Classify by the nearest of `shots` known images per class, the rest of x (N, ..) asked: mean over episodes.
 
     Every episode draws the known images anew. ValueError unless every class has more than `shots` images.
     Lake, Salakhutdinov & Tenenbaum 2015.

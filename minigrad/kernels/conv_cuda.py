@@ -152,7 +152,7 @@ def _check(name: str, geo: Geometry, **sizes: int) -> None:
 
 
 def _add_bias(out: Array, b: Array | None) -> Array:
-    """Add b, one number a channel, to out (N,O,oh,ow), in the dtype that both promote to, as on the CPU."""
+    """Add b, one number per channel, to out (N,O,oh,ow), in the dtype that both promote to, as on the CPU."""
     if b is not None:
         out = out.astype(xp(out).result_type(out, b), copy=False)
         out += b.reshape(-1, 1, 1)

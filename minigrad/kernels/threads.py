@@ -54,7 +54,7 @@ def thread_count() -> int:
 
 
 def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
-    """Call f(start, stop) on parts of range(n), one a thread; on all of it where `work` multiply-adds are too few.
+    """Call f(start, stop) on parts of range(n), one per thread; on all of it where `work` multiply-adds are too few.
 
     BLAS has one thread meanwhile. An exception in a part is raised here, once all parts have ended. Other callers wait
     for their turn; a call from within a part runs in its thread.
