@@ -19,7 +19,7 @@ def xp(x: Array) -> ModuleType:
     if isinstance(x, np.ndarray | np.generic | int | float):
         return np
     if not is_array(x):
-        raise TypeError(f"got a {type(x).__name__} where an array or a Tensor is needed")
+        raise TypeError(f"got a {type(x).__name__} instead of an array or a Tensor; convert it first")
     return sys.modules["cupy"]
 
 
@@ -37,13 +37,13 @@ def device_of(x: Array) -> str:
 
 
 def to_device(x: Array, device: str) -> Array:
-    """Return the array x on device ("cpu", "cuda" or "cuda:N"); x itself if it is there already.
+    """Return the array x on device ("cpu", "cuda" or "cuda:N"), or x itself if it is already there.
 
-    ValueError for a name that is no device, RuntimeError where there is no such GPU.
+    ValueError for an unknown device, RuntimeError if there is no such GPU.
     """
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device) if isinstance(device, str) else None
     if match is None:
-        raise ValueError(f"device: got {device!r}; name one of 'cpu', 'cuda', 'cuda:0', 'cuda:1', ...")
+        raise ValueError(f"unknown device {device!r}; choose 'cpu', 'cuda', 'cuda:0', 'cuda:1', ...")
     if device == "cpu":
         return x if isinstance(x, np.ndarray) else x.get()
     cupy, number = gpu(), int(match.group(1) or 0)
@@ -56,9 +56,9 @@ def to_device(x: Array, device: str) -> Array:
 
 @functools.cache
 def gpu() -> ModuleType:
-    """Return cupy once it has compiled, run and read back a kernel; RuntimeError with the reason otherwise.
+    """Return cupy, once it has compiled and run a kernel and read its result back; RuntimeError with the reason if not.
 
-    `import cupy` succeeds on machines without a GPU, and so does building a kernel: only running one is proof.
+    `import cupy` succeeds on machines without a GPU, and so does building a kernel: only running one proves anything.
     """
     try:
         import cupy
@@ -71,7 +71,7 @@ def gpu() -> ModuleType:
         x = cupy.zeros(1, np.int32)
         three((1,), (1,), (x,))
         answer = x.get()[0]
-    except Exception as error:  # a missing driver, device or compiler: each has an exception of its own
+    except Exception as error:  # a missing driver, device or compiler: each raises something else
         raise RuntimeError(f"no GPU: CuPy cannot run a kernel here ({type(error).__name__}: {error})") from error
     if answer != 3:
         raise RuntimeError(f"no GPU: a kernel that writes 3 wrote {answer}; check the driver")
@@ -81,9 +81,9 @@ def gpu() -> ModuleType:
 def keep_memory() -> bool:
     """Let the C library keep freed memory for the next allocation instead of returning it to the system.
 
-    A training step frees and allocates the same arrays again and again; by default glibc gives large ones back each
-    time, and every page of them is a page fault later. For the whole process, so it is yours to call: the process then
-    stays as large as it has ever been. True where that was done (Linux with glibc), False elsewhere.
+    A training step frees and allocates the same arrays again and again. By default glibc returns large ones to the
+    system each time, and the next use of every page of them is a page fault. This affects the whole process, which then
+    never shrinks, so it is left to you to call. True if it was done (Linux with glibc), False elsewhere.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:

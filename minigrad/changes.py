@@ -1,8 +1,9 @@
-"""When arrays last changed in place, by the memory that they lie in.
+"""When arrays last changed in place.
 
-A gradient rule reads the arrays that the forward pass read. An optimizer's step changes some of them in place; a graph
-recorded before it would yield gradients of numbers that never met. So each change is noted with its time, and the
-reverse walk compares. The note belongs to the memory, not to a Tensor, for x, x.detach() and x[0] share theirs.
+A gradient rule reads the same arrays as the forward pass. If an optimizer's step changes one of them in between, the
+rule combines new numbers with old ones, and the gradient is wrong. So every change is noted with its time, and the
+reverse walk refuses a graph that was recorded earlier. The note belongs to the memory, not to a Tensor, because x,
+x.detach() and x[0] share theirs.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from typing import Any
 
 from .backend import Array, is_array
 
-clock = itertools.count(1)  # of all events, the makings of tensors and the changes of arrays: later ones are larger
-latest = 0  # when anything changed last: what is newer needs no closer look
-_noted: dict[int, tuple[weakref.ref, int]] = {}  # (the array that owns the memory, when it changed), by the array's id
+clock = itertools.count(1)  # numbers all events, the making of tensors and the changes of arrays, in order
+latest = 0  # when anything changed last: graphs that are newer need no closer look
+_noted: dict[int, tuple[weakref.ref, int]] = {}  # by id of the array that owns the memory: that array, and when
 
 
 def note(a: Array) -> None:
-    """Note that the array a was changed in place just now, and with it all arrays that share its memory."""
+    """Note that the array a, and with it every array that shares its memory, was just changed in place."""
     global latest
     latest = next(clock)
     note_at(a, latest)
 
 
 def note_at(a: Array, time: int) -> None:
-    """Note a change of the array a at a time of the clock, as of the array that a is a copy of."""
+    """Note that the array a was changed at some time of the clock; for a copy, that is when the original was."""
     owner = _owner(a)
     key = id(owner)
     known = _noted.get(key)
-    # the note goes when its array goes, whose id may then be another's
+    # when the array is freed, its id may be given to another one, so the note is removed with it
     ref = known[0] if known else weakref.ref(owner, functools.partial(_forget, key))
     _noted[key] = ref, time
 
@@ -47,10 +48,7 @@ def last_change(a: Array) -> int:
 
 
 def check(graph: list[Any]) -> None:
-    """Raise RuntimeError if what a rule would read has changed since it was recorded: it would see other numbers.
-
-    graph: the Tensors of a graph.
-    """
+    """Raise RuntimeError if an array that a rule would read has changed since it was recorded. graph: its Tensors."""
     for made in graph:
         if made._op is None or made._serial > latest:
             continue
@@ -58,12 +56,12 @@ def check(graph: list[Any]) -> None:
             if hasattr(t, "_serial") and last_change(t.data) > made._serial:
                 raise RuntimeError(
                     f"{made._op}: the data of an input were changed in place, as by an optimizer's step, after this"
-                    " graph was recorded; call backward() before step(), or compute the result anew"
+                    " graph was recorded; call backward() before step(), or compute the result again"
                 )
 
 
 def _owner(a: Array) -> Array:
-    """Return the array that a is a view of, a itself if of none."""
+    """Return the array that a is a view of, or a itself if it is no view."""
     while is_array(a.base):
         a = a.base
     return a
@@ -73,7 +71,7 @@ def _owner(a: Array) -> Array:
 
 
 def kept(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of an op as a graph keeps them: whoever changes an index array later moves no gradient."""
+    """Return an op's parameters as a graph keeps them: copied, so that later changes, as to an index, do no harm."""
     for name, value in params.items():
         if type(value) not in _FIXED:
             params = params | {name: _copied(value)}
@@ -84,7 +82,7 @@ _FIXED = {int, float, bool, str, slice, type(None)}
 
 
 def _copied(value: Any) -> Any:
-    """Return value, or a copy where it can change: arrays and lists, also within tuples."""
+    """Return value, or a copy if it is an array or a list, which can change; also inside tuples."""
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
     return value.copy() if is_array(value) else value

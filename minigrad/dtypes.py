@@ -1,21 +1,21 @@
-"""Which dtype numbers take: what a Tensor is made of, and what each op computes in and returns.
+"""Which dtype a Tensor has, and which one each op computes in and returns.
 
-An array keeps its dtype in a Tensor. Python numbers have none of their own: alone they make float32 (integers int64,
-truth values bool), beside arrays they follow them, also in lists. What an op does is said by @op(dtypes=..), once:
+An array keeps its dtype in a Tensor. Python numbers have none of their own: alone, floats make float32 (integers int64,
+booleans bool); beside arrays they take the arrays' dtype, also in lists. For each op, @op(dtypes=..) says what it does:
 
 | dtypes  | whole numbers and booleans        | float16                | which ops
 |---------|-----------------------------------|------------------------|--------------------------------------------
 | "numpy" | stay; beyond their range they     | stays                  | + - * **, abs, maximum, clip, relu;
 |         | wrap around, as NumPy's           |                        | whatever moves or selects elements
-| "sums"  | the same; booleans are counted    | summed up in float32,  | sum, prod, products of matrices,
+| "sums"  | the same; booleans are counted    | summed in float32,     | sum, prod, products of matrices,
 |         |                                   | the result rounded     | convolutions
 | "real"  | become float32, or the floating   | computed in float32,   | /, roots, exponentials, angles, norms,
 |         | dtype beside                      | the result rounded     | softmax, sigmoid, sampling
 
-float32 and float64 stay what they are, in every op. Different dtypes promote as NumPy's: float32 + float64 and
+float32 and float64 stay what they are in every op. Different dtypes promote as in NumPy: float32 + float64 and
 float32 + int64 are float64, float32 + int16 is float32. A Python float never makes float64: int64 * 0.5 is float32.
-A gradient has the dtype of its input. Functions that are made of ops, as losses, means and normalisations, turn whole
-numbers into real ones first: uint8 pictures differ by what their numbers say. Pooling and sampling refuse them.
+A gradient has the dtype of its input. Functions composed of ops, such as losses, means and normalisations, convert
+whole numbers into real ones first: a difference of uint8 images does not wrap around. Pooling and sampling refuse them.
 """
 
 from __future__ import annotations
@@ -33,17 +33,19 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def own(data: Any, beside: Any = None) -> Array:
     """Return a copy of data as an array of real numbers, in the machine's byte order.
 
-    Python floats, alone or in lists, become float32, arrays keep their dtype, also in lists. Python floats and integers
-    take the floating dtype beside instead, if one is given: that of the arrays which they are computed with.
-    TypeError for what are no real numbers.
+    Python floats become float32, and arrays keep their dtype, both also in lists. If the floating dtype beside is
+    given, that of the arrays they are combined with, Python floats and integers take it instead.
+    TypeError for anything but real numbers.
     """
     if isinstance(data, np.ma.MaskedArray):
-        raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as by data.filled(0)")
-    dtypes = _dtypes_in(data)
+        raise TypeError("Tensor: got a masked array, whose mask would be lost; fill it first, as with data.filled(0)")
+    dtypes = _dtypes_in(data)  # empty if there are Python numbers alone
+
     on_cpu = not is_array(data) or isinstance(data, np.ndarray | np.generic)
     array = np.array(data) if on_cpu else data.copy()
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"Tensor: got {array.dtype} data; real numbers are needed")
+        raise TypeError(f"Tensor: got {array.dtype} data; they must be real numbers")
+
     if not dtypes and beside is not None and array.dtype.kind in "iuf":
         return array.astype(beside)
     if array.dtype == np.float64 and array.dtype not in dtypes:
@@ -54,13 +56,16 @@ def own(data: Any, beside: Any = None) -> Array:
 
 
 def floating(xs: Iterable[Any]) -> Any:
-    """Return the dtype that the floating-point arrays and Tensors among xs promote to; None if there are none."""
+    """Return the dtype to which the floating-point arrays and Tensors among xs promote; None if there are none."""
     dtypes = [x.dtype for x in xs if getattr(x, "dtype", np.dtype(bool)).kind == "f"]
     return np.result_type(*dtypes) if dtypes else None
 
 
 def _widen_sums(arrays: list) -> Any:
-    """Make int64 of booleans, and float32 of float16, in place. Return the dtype to round the result to, or None."""
+    """Turn booleans into int64 and float16 into float32, in the list. Return the dtype to round the result to, or None.
+
+    Nearly always there is nothing to do, which the first loop finds out at little cost.
+    """
     for a in arrays:
         dtype = getattr(a, "dtype", FLOAT32)
         if dtype is not FLOAT32 and dtype is not FLOAT64 and dtype.char in "?e":
@@ -74,7 +79,10 @@ def _widen_sums(arrays: list) -> Any:
 
 
 def _widen_real(arrays: list) -> Any:
-    """Make real numbers of whole ones, and float32 of float16, in place. Return the dtype to round to, or None."""
+    """Turn whole numbers into real ones and float16 into float32, in the list. Return the dtype to round to, or None.
+
+    As in _widen_sums, the first loop is for the common case.
+    """
     for a in arrays:
         dtype = getattr(a, "dtype", FLOAT32)
         if dtype is not FLOAT32 and dtype is not FLOAT64:
@@ -89,7 +97,7 @@ def _widen_real(arrays: list) -> Any:
 
 
 def _widen(arrays: list) -> Any:
-    """Make float32 of float16, in place, where no operand is wider."""
+    """Turn float16 into float32, in the list, if no operand is wider."""
     if floating(arrays) != np.float16:
         return None
     for i, a in enumerate(arrays):
@@ -99,10 +107,11 @@ def _widen(arrays: list) -> Any:
 
 
 def rounded(out: Array, arrays: list, narrow: Any) -> Array:
-    """Return the result out, computed from arrays, as float16 if they were widened; a Python float made no float64."""
+    """Return out, the result for arrays, as float16 if they were widened; a Python float alone makes no float64."""
     if narrow:
         return out.astype(narrow)
-    return out.astype(np.float32) if out.dtype.char == "d" and floating(arrays) != np.float64 else out
+    by_a_python_float = out.dtype.char == "d" and floating(arrays) != np.float64
+    return out.astype(np.float32) if by_a_python_float else out
 
 
 _PYTHON = {float, int, bool, type(None)}

@@ -1,10 +1,10 @@
-"""The gradient check: every derivative an op claims against the slope that its values show.
+"""The gradient check: every derivative that reverse mode computes is compared with differences of the function.
 
-For random cotangents c the scalar phi(x) = sum of c * f(x) has the gradient that reverse mode computes; its slope
-along each element is measured by differences. Four values of phi are enough for most elements. Where they disagree
-with the gradient, or bend, differences.py looks closer: it tells a kink from a curve, and shrinks the step until the
-slope settles. Second order is the same check applied to the gradient itself, as a function of inputs and cotangents;
-and so on.
+For random cotangents c, reverse mode computes the gradient of the number phi(x) = sum of c * f(x). The slope of phi
+along each element of x can also be measured, by differences. Four values of phi are enough for most elements. Where
+they disagree with the gradient, or show a bend, differences.py looks closer: it tells a kink from a curve, and shrinks
+the step until the slope settles. Second order is the same check applied to the gradient itself, as a function of the
+inputs and the cotangents; and so on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .op import Op
 from .tensor import Tensor, grad
 
 EPS = float(np.finfo(np.float64).eps)
-UNSETTLED = 1e-3  # differences whose error is more than this part of the slope tell nothing
+UNSETTLED = 1e-3  # differences whose error exceeds this fraction of the slope prove nothing
 
 
 class GradcheckError(AssertionError):
-    """A gradient disagrees with the differences of the function: op, argument, index, analytic and numeric value."""
+    """A gradient disagrees with the differences. Attributes: op, argument, index, analytic and numeric value."""
 
     def __init__(
         self, message: str, where: tuple[str, str, tuple], analytic: float = math.nan, numeric: float = math.nan
@@ -36,11 +36,11 @@ class GradcheckError(AssertionError):
 
 
 class KinkError(GradcheckError):
-    """The function has no derivative at this input: it bends or jumps within two steps."""
+    """The function has no derivative at this input: it has a kink or a jump within two steps."""
 
 
 class _Bounds(NamedTuple):
-    """How far to step, how far a gradient may be off, and the size of the numbers that phi adds up."""
+    """How far to step, how far off a gradient may be, and the size of the numbers that phi sums."""
 
     step: float | None
     rtol: float
@@ -62,27 +62,17 @@ def gradcheck(
 
     f: takes Tensors, returns a Tensor or a sequence of them. inputs: float64 arrays or Tensors, each of which is
     checked, and integer or boolean ones, which stay constant. rng draws the cotangents.
-    step: how far an element x is moved at first, 1e-3 max(1, |x|) unless given; smaller steps follow where needed.
-    GradcheckError where |analytic - numeric| > atol + rtol * |numeric| + the error of the differences; where that
-    error leaves the slope open; where f or a rule overwrites what it was given. KinkError where f is not smooth within
-    two steps. TypeError and ValueError where nothing can be checked.
+    step: how far an element x is moved at first, 1e-3 max(1, |x|) by default; smaller steps follow where needed.
+    GradcheckError if |analytic - numeric| > atol + rtol * |numeric| + the error of the differences, if that error is
+    too large to tell, or if f or a rule overwrites what it was given. KinkError if f is not smooth within two steps.
+    TypeError or ValueError if nothing can be checked.
     """
     if order < 1:
         raise ValueError(f"gradcheck: order is {order}; it must be at least 1")
     if step is not None and not 0 < step < math.inf:
         raise ValueError(f"gradcheck: step is {step}; it must be a number above 0")
     rng = rng or np.random.default_rng(0)
-    if isinstance(inputs, Tensor | np.ndarray):
-        raise TypeError("gradcheck: inputs is one array; give a list of the arguments of f, as [x]")
-    arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
-    names = _argument_names(f, len(arrays))
-    for name, a in zip(names, arrays):
-        if a.dtype.kind == "f" and a.dtype != np.float64:
-            raise TypeError(f"gradcheck: {name} is {a.dtype}; differences need float64")
-    if not any(a.dtype.kind == "f" for a in arrays):
-        raise TypeError("gradcheck: no floating-point input, so there is nothing to check")
-    if not any(a.size for a in arrays if a.dtype.kind == "f"):
-        raise ValueError("gradcheck: every floating-point input is empty, so there is nothing to check")
+    arrays, names = _checked_inputs(f, inputs)
     name = getattr(f, "__name__", type(f).__name__)
     bounds = _Bounds(step, rtol, atol)
     for n in range(1, order + 1):
@@ -93,12 +83,31 @@ def gradcheck(
     return True
 
 
+def _checked_inputs(f: Callable, inputs: Sequence[Any]) -> tuple[list[np.ndarray], list[str]]:
+    """Return copies of the inputs as arrays, and their names, if there is anything to check."""
+    if isinstance(inputs, Tensor | np.ndarray):
+        raise TypeError("gradcheck: inputs is one array; give a list of the arguments of f, such as [x]")
+    arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
+    names = _argument_names(f, len(arrays))
+    for name, a in zip(names, arrays):
+        if a.dtype.kind == "f" and a.dtype != np.float64:
+            raise TypeError(f"gradcheck: {name} is {a.dtype}; differences need float64")
+    if not any(a.dtype.kind == "f" for a in arrays):
+        raise TypeError("gradcheck: no floating-point input, so there is nothing to check")
+    if not any(a.size for a in arrays if a.dtype.kind == "f"):
+        raise ValueError("gradcheck: every floating-point input is empty, so there is nothing to check")
+    return arrays, names
+
+
 def _check_first_order(f, arrays, names, name, bounds, rng) -> _Bounds:
+    """Check the gradient of every floating-point element of arrays; return the bounds for the next order."""
     tensors = _tensors(arrays)
     outputs = _outputs(f(*tensors))
     if not any(y.size for y in outputs):
         raise ValueError(f"gradcheck: {name} returns no floating-point numbers, so there is nothing to check")
     _check_unchanged(name, names, arrays, tensors)
+
+    # the gradient by reverse mode, which may not overwrite anything either
     values = [y.data.copy() for y in outputs]
     cotangents = [rng.normal(size=y.shape) for y in outputs]
     given = [Tensor(c) for c in cotangents]
@@ -107,11 +116,14 @@ def _check_first_order(f, arrays, names, name, bounds, rng) -> _Bounds:
     _check_unchanged(
         f"gradient of {name}", [*names, *more], [*arrays, *values, *cotangents], [*tensors, *outputs, *given]
     )
-    # gradients may be much smaller than what they are made of, and are rounded like that
+
+    # a sum is rounded in proportion to its largest terms, which may be much larger than the sum and its gradient
     totals = [float(np.abs(c * y).sum()) for c, y in zip(cotangents, values)]
     bounds = bounds._replace(total=max([bounds.total, *filter(math.isfinite, totals)]))
+
+    # the slope by differences, element by element
     checked = [(argument, a) for argument, a in zip(names, arrays) if a.dtype.kind == "f"]
-    with np.errstate(all="ignore"):  # a step may leave the domain of f, which is no fault of f
+    with np.errstate(all="ignore"):  # a step may leave the domain of f, which is not f's fault
         for (argument, a), dx in zip(checked, gradients):
             size = float(np.abs(dx.data[np.isfinite(dx.data)]).max(initial=0.0))
             for index in np.ndindex(a.shape):
@@ -121,7 +133,7 @@ def _check_first_order(f, arrays, names, name, bounds, rng) -> _Bounds:
 
 
 def _check_unchanged(name, names, before: list[np.ndarray], after: list[Tensor]) -> None:
-    """Raise GradcheckError if numbers that were lent have been overwritten."""
+    """Raise GradcheckError if numbers that f or a rule was given have been overwritten."""
     for argument, a, t in zip(names, before, after):
         same = (a == t.data) | ((a != a) & (t.data != t.data))  # NaN stays NaN
         if not same.all():
@@ -134,7 +146,7 @@ def _check_unchanged(name, names, before: list[np.ndarray], after: list[Tensor])
 
 
 class _Phi:
-    """By how much phi changes as one element of the inputs moves by t."""
+    """The change of phi as a function of t, by which one element of the inputs is moved."""
 
     def __init__(self, f, arrays, values, cotangents, a, index):
         self.f, self.arrays, self.values, self.cotangents, self.a, self.index = f, arrays, values, cotangents, a, index
@@ -144,26 +156,29 @@ class _Phi:
         self.a[self.index] = self.x + t
         outputs = _outputs(self.f(*_tensors(self.arrays)))
         self.a[self.index] = self.x
-        # subtracted before they are summed: outputs that do not depend on the element add no rounding
+        # subtract before summing, so that outputs that do not depend on the element add no rounding
         parts = zip(self.cotangents, outputs, self.values)
         return sum(float((c * (y.data - here)).sum()) for c, y, here in parts)
 
 
 def _check_element(phi: _Phi, where: tuple, analytic: float, size: float, bounds: _Bounds) -> None:
-    """Raise unless analytic is the slope of phi. where: (op, argument, index); size: of the argument's gradient."""
+    """Raise unless analytic is the slope of phi. where: (op, argument, index). size: of the argument's gradient."""
+    # most elements pass on four values of phi
     h = bounds.step or STEP * max(1.0, abs(phi.x))
     numeric, roughness = quick_slope(phi, h)
     agree = math.isfinite(numeric) and abs(analytic - numeric) <= bounds.rtol * abs(numeric)
     if agree and roughness <= ROUGH * abs(numeric):
         return
+
+    # the others get a slope with an estimate of its error
     rounding = EPS * (bounds.total + abs(phi.x) * size)
     numeric, error, jump = careful_slope(phi, h, rounding, bounds.rtol, size)
-    floor = 16 * (rounding / h + EPS * size) + bounds.atol  # below it neither number means anything
+    floor = 16 * (rounding / h + EPS * size) + bounds.atol  # differences below it are rounding
     found = f"analytic {analytic:.9g}, numeric {numeric:.9g}"
     at = "{}: {}[{}]".format(where[0], where[1], ", ".join(map(str, where[2])))
     if jump:
         raise KinkError(
-            f"{at} is at or near a kink: the slope jumps by about {jump:.3g} there, so there is no gradient to check"
+            f"{at} is at or near a kink: the slope jumps by about {jump:.3g}, so there is no gradient to check"
             f" ({found}); move the input away from it, or give a smaller step",
             where,
             analytic,
@@ -171,7 +186,7 @@ def _check_element(phi: _Phi, where: tuple, analytic: float, size: float, bounds
         )
     if math.isfinite(numeric) and error > UNSETTLED * max(abs(numeric), abs(analytic)) + floor:
         raise GradcheckError(
-            f"{at}: the differences do not settle: {found}, give or take {error:.3g}; give another step",
+            f"{at}: the differences do not settle: {found}, give or take {error:.3g}; choose another step",
             where,
             analytic,
             numeric,
@@ -181,7 +196,7 @@ def _check_element(phi: _Phi, where: tuple, analytic: float, size: float, bounds
 
 
 def _gradient_as_function(f, arrays, names, rng) -> tuple[Callable, list[np.ndarray], list[str]]:
-    """Return the gradient of f as a function of f's inputs and the cotangents, with a point to check it at."""
+    """Return the gradient of f as a function of f's inputs and cotangents, with a point to check it at and names."""
     count = len(arrays)
 
     def gradient(*inputs: Tensor) -> list[Tensor]:
@@ -195,7 +210,7 @@ def _gradient_as_function(f, arrays, names, rng) -> tuple[Callable, list[np.ndar
 
 
 def _gradient(outputs, variables, cotangents, create_graph=False) -> list[Tensor]:
-    """Sum the gradients of all outputs; zero for outputs that depend on no variable."""
+    """Sum the gradients of all outputs; those that depend on no variable add nothing."""
     total = [Tensor(np.zeros(x.shape)) for x in variables]
     for y, g in zip(outputs, cotangents):
         if y.requires_grad:
@@ -208,7 +223,7 @@ def _tensors(arrays: list[np.ndarray]) -> list[Tensor]:
 
 
 def _outputs(y: Any) -> list[Tensor]:
-    """Return the outputs that are numbers with a gradient."""
+    """Return the floating-point outputs, which can have a gradient."""
     outputs = [y] if isinstance(y, Tensor) else y
     if not isinstance(outputs, list | tuple) or not all(isinstance(t, Tensor) for t in outputs):
         raise TypeError(f"gradcheck: f must return a Tensor, or a list or tuple of them; got a {type(y).__name__}")
@@ -216,7 +231,7 @@ def _outputs(y: Any) -> list[Tensor]:
 
 
 def _argument_names(f: Callable, count: int) -> list[str]:
-    """Name the arguments of f as its signature does, as x0, x1, ... where it does not."""
+    """Name the arguments of f as its signature does, or x0, x1, ... if it names too few."""
     if isinstance(f, Op) and not f.variadic:
         return f.inputs[:count]
     try:

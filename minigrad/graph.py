@@ -1,4 +1,4 @@
-"""The recorded graph as a picture: what backward() will walk."""
+"""A drawing of the recorded graph, which backward() walks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .tensor import Tensor
 
 
 def draw_graph(y: Tensor, path: str | os.PathLike | None = None, names: Mapping[str, Tensor] | None = None) -> str:
-    """Return Graphviz DOT text of how y was made, inputs on top; write it to path if one is given.
+    """Return Graphviz DOT text that shows how y was made, with the inputs on top; write it to path if one is given.
 
     path: a file NAME.dot; NAME.svg is drawn beside it where Graphviz (the program `dot`) is installed.
     names: tensors by name, such as dict(model.named_parameters()), to label the leaves.

@@ -1,8 +1,8 @@
-"""Names from NumPy and PyTorch that this project lacks, and what to write instead."""
+"""Names from NumPy and PyTorch that minigrad lacks, and what to write instead."""
 
 from __future__ import annotations
 
-# of functions mg.NAME: what a line of other functions says as well, and PyTorch's names for what has NumPy's here
+# for functions mg.NAME that one line of other functions replaces, or that have NumPy's name here, not PyTorch's
 FUNCTIONS = {
     "dot": "x @ y",
     "mm": "x @ y",
@@ -25,7 +25,7 @@ FUNCTIONS = {
     "randn": "mg.Tensor(rng.standard_normal(shape, np.float32))",
 }
 
-# of methods x.NAME
+# for methods x.NAME
 METHODS = {
     "permute": "x.transpose(axes)",
     "view": "x.reshape(shape)",

@@ -1,4 +1,4 @@
-"""What may be switched on and off around computations, for each thread by itself."""
+"""Switches that hold while a block of code runs, separately in each thread."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ mode = _Mode()
 
 @contextmanager
 def recording(on: bool) -> Iterator[None]:
+    """Make results remember how they were made, or not, in this block."""
     before, mode.recording = mode.recording, on
     try:
         yield
@@ -27,5 +28,5 @@ def recording(on: bool) -> Iterator[None]:
 
 
 def no_grad() -> Any:
-    """Return a context in which results do not remember how they were made: for evaluation and for updates."""
+    """Return a context in which results do not remember how they were made, for evaluation and for updates."""
     return recording(False)

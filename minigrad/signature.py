@@ -1,4 +1,4 @@
-"""How the arguments of a call are told apart: inputs, which have gradients, and parameters, which never do."""
+"""Telling the arguments of a call apart: inputs, which may have gradients, and parameters, which never do."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ class Signature:
     def __init__(self, forward: Callable):
         self.name, self.text = forward.__name__, str(inspect.signature(forward))
         arguments = inspect.signature(forward).parameters.values()
+
+        # inputs: their names, whether there is a list of them, and how many may be left out
         self.variadic = any(a.kind is a.VAR_POSITIONAL for a in arguments)
         self.inputs = [a.name for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.VAR_POSITIONAL)]
         self.optional = sum(a.default is not a.empty for a in arguments if a.kind is a.POSITIONAL_ONLY)
+
+        # parameters: their names, their defaults, and how many may be given by position
         self.params = [a.name for a in arguments if a.name not in self.inputs]
         self.defaults = {a.name: a.default for a in arguments if a.name in self.params and a.default is not a.empty}
-        self.by_position = sum(a.kind is a.POSITIONAL_OR_KEYWORD for a in arguments)  # how many parameters may be
+        self.by_position = sum(a.kind is a.POSITIONAL_OR_KEYWORD for a in arguments)
+
         if not self.inputs:
             raise TypeError(f"@op {self.name}: no inputs; put '/' after the arrays among the arguments: (x, /, axis)")
 
     def bind(self, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        """Split a call into its inputs, None for those left out, and its parameters with their defaults."""
+        """Split a call into its inputs, with None for those left out, and its parameters, with their defaults."""
         inputs, rest = self._one_list(args) if self.variadic else self._by_position(args, named)
         params = dict(zip(self.params, rest))
         if twice := params.keys() & named.keys():
@@ -37,14 +42,14 @@ class Signature:
         for name, value in params.items():
             if isinstance(value, Tensor):
                 raise TypeError(
-                    f"{self.name}: {name} is a parameter, which is never differentiated; give a number or array"
+                    f"{self.name}: {name} is a parameter, which is never differentiated; give a number or an array"
                 )
         if params.keys() != set(self.params):
             raise TypeError(f"{self.name}{self.text}: got the parameters {sorted(params)}")
         return inputs, params
 
     def _one_list(self, args: tuple) -> tuple[tuple, tuple]:
-        """Of (*xs, ..): take concatenate(x, y) and, as NumPy has it, concatenate([x, y], 1)."""
+        """For (*xs, ..): accept concatenate(x, y) and, as in NumPy, concatenate([x, y], 1)."""
         together = bool(args) and isinstance(args[0], list | tuple)
         inputs, rest = (tuple(args[0]), args[1:]) if together else (args, ())
         if not inputs or len(rest) > len(self.params):
@@ -52,7 +57,7 @@ class Signature:
         return inputs, rest
 
     def _by_position(self, args: tuple, named: dict[str, Any]) -> tuple[tuple, tuple]:
-        """Of (x, y, /, ..): inputs come first, then those parameters that may be given by position."""
+        """For (x, y, /, ..): the inputs come first, then the parameters that may be given by position."""
         n = len(self.inputs)
         if wrong := [name for name in self.inputs if name in named]:
             raise TypeError(f"{self.name}: {', '.join(wrong)} is an input; give it by its position")

@@ -1,7 +1,7 @@
-"""Read PyTorch's .pth files without PyTorch, and without running anything that they say.
+"""Read PyTorch's .pth files without PyTorch, and without running any code that they contain.
 
-A .pth file is a pickle plus raw numbers. torch_pickle.py follows the pickle, which says where the numbers are; they
-are fetched afterwards, with every bound checked.
+A .pth file is a pickle plus raw numbers. torch_pickle.py executes the pickle, which tells where the numbers are; they
+are read afterwards, with every bound checked.
 
 The zip container (PyTorch >= 1.6)       The legacy stream (before)
     NAME/data.pkl     the pickle             pickle    a magic number
@@ -11,7 +11,7 @@ The zip container (PyTorch >= 1.6)       The legacy stream (before)
                                              pickle    the list of storage keys
                                              per key   int64 count, then that many raw numbers
 
-A storage is a flat run of numbers; a tensor is an offset, a size and strides into one, so tensors may share it.
+A storage is a flat run of numbers. A tensor is an offset, a size and strides into one, so several tensors may share it.
 Format: torch/serialization.py, https://github.com/pytorch/pytorch
 """
 
@@ -28,18 +28,18 @@ from .torch_names import Refused, Storage, Tensor
 from .torch_pickle import unpickle
 
 MAGIC = 0x1950A86A20F9469CFC6C
-MAX_EXPANSION = 16  # bytes of arrays for a byte of the file: tensors may share numbers, and repeat them (stride 0)
+MAX_EXPANSION = 16  # bytes of arrays per byte of the file: tensors may share numbers, and repeat them (with stride 0)
 
 
 def load_pth(path: FilePath, key: str | None = None) -> dict[str, np.ndarray]:
-    """Read a state dict -> name: array (contiguous, native, its own memory); entries that are no tensors stay out.
+    """Read a state dict -> arrays by name, each contiguous, native and with its own memory; other entries are left out.
 
-    path is a file of torch.save; key picks the state dict out of a checkpoint such as {"state_dict": ..., "epoch": 3}.
-    bfloat16, which NumPy lacks, becomes float32 with the same values. FileNotFoundError, or ValueError where the file
-    is truncated, damaged, holds anything but a state dict, or asks for a name that no state dict needs.
+    path is a file written by torch.save; key selects the state dict in a checkpoint such as {"model": .., "epoch": 3}.
+    bfloat16, which NumPy lacks, becomes float32 with the same values. FileNotFoundError, or ValueError if the file is
+    truncated or damaged, holds anything but a state dict, or asks for a name that no state dict needs.
 
-    Whatever the file says, nothing of it runs and no other file is read. Its pickle may take MAX_STEPS steps, and the
-    arrays may have MAX_EXPANSION times the bytes of the file.
+    Whatever the file contains, none of it runs and no other file is read. Its pickle may take at most MAX_STEPS steps,
+    and the arrays at most MAX_EXPANSION times as many bytes as the file.
     """
     with open_existing(path) as file:
         try:
@@ -54,11 +54,11 @@ def load_pth(path: FilePath, key: str | None = None) -> dict[str, np.ndarray]:
             raise
         except Exception as error:  # a damaged pickle or zip raises nearly anything
             what = shortened(f"{type(error).__name__}: {error}")
-            raise ValueError(f"{path} is damaged or no PyTorch file ({what}); copy or download it again") from error
+            raise ValueError(f"{path} is damaged or not a PyTorch file ({what}); copy or download it again") from error
 
 
 class _Bounded:
-    """A file whose reads ask for no more than it has: Python sets memory aside for all that a damaged length says."""
+    """A file that is never asked for more than it has, since Python reserves memory for whatever a length says."""
 
     def __init__(self, file: BinaryIO, size: int):
         self.file, self.size = file, size
@@ -78,6 +78,8 @@ def _read_zip(file: Any, size: int) -> tuple[Any, dict[str, bytes]]:
         if len(programs) != 1:
             raise Refused("is a zip archive but has no data.pkl; give a file that torch.save wrote")
         folder = programs[0].removesuffix("data.pkl")
+
+        # the pickle first, then the storages that it refers to
         is_big = folder + "byteorder" in names and archive.read(folder + "byteorder") == b"big"
         content, storages = unpickle(io.BytesIO(archive.read(programs[0])), size, ">" if is_big else "<")
         return content, {key: archive.read(f"{folder}data/{key}") for key in storages}
@@ -88,7 +90,10 @@ def _read_legacy(file: Any, size: int) -> tuple[Any, dict[str, bytes]]:
     if (magic, protocol) != (MAGIC, 1001):
         raise Refused("is a pickle but not PyTorch's; give a file that torch.save wrote")
     content, storages = unpickle(file, size)
-    numbers, keys = {}, unpickle(file, size)[0]
+    keys = unpickle(file, size)[0]
+
+    # then the raw numbers of each storage, in the order of the keys
+    numbers = {}
     for key in keys if type(keys) is list else [keys]:
         count = int.from_bytes(file.read(8), "little")
         if type(key) is not str or key not in storages or count != storages[key].length:
@@ -99,7 +104,7 @@ def _read_legacy(file: Any, size: int) -> tuple[Any, dict[str, bytes]]:
 
 
 def _state_dict(content: Any, key: str | None) -> dict[str, Tensor]:
-    """Return the tensors of content, or of content[key]; where content is nested, say which keys there are."""
+    """Return the tensors in content, or in content[key]; if dicts are nested in it, an error lists the keys."""
     if key is not None:
         if not isinstance(content, dict) or key not in content:
             raise Refused(f"has no key {key!r}; it holds {_kind(content)}")
@@ -107,7 +112,7 @@ def _state_dict(content: Any, key: str | None) -> dict[str, Tensor]:
     tensors = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, dict) else {}
     nested = isinstance(content, dict) and any(isinstance(value, dict) for value in content.values())
     if nested or (content != {} and not tensors) or not all(isinstance(name, str) for name in tensors):
-        raise Refused(f"holds {_kind(content)}, no state dict; if one is inside: load_pth(path, key=...)")
+        raise Refused(f"holds {_kind(content)}, not a state dict; if one is inside, use load_pth(path, key=...)")
     return tensors
 
 
@@ -121,7 +126,7 @@ def _arrays(tensors: dict[str, Tensor], numbers: dict[str, bytes], file_size: in
     total = sum(math.prod(t.size) * _bytes_of_number(t.storage) for t in tensors.values())
     if total > MAX_EXPANSION * file_size:
         claim = total if total < 2**63 else "very many"
-        raise Refused(f"has {file_size} bytes but claims tensors of {claim} bytes; download it again")
+        raise Refused(f"has {file_size} bytes, but its tensors claim {claim} bytes; download it again")
     return {name: _array(name, tensor, numbers[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
@@ -130,7 +135,7 @@ def _bytes_of_number(storage: Storage) -> int:
 
 
 def _array(name: str, tensor: Tensor, raw: bytes) -> np.ndarray:
-    """Copy one tensor out of its storage's raw bytes, when all of it lies inside."""
+    """Copy one tensor out of the raw bytes of its storage, if it lies entirely inside."""
     kind, key, dtype, length = tensor.storage
     size, stride, offset = tensor.size, tensor.stride, tensor.offset
     if len(raw) != length * dtype.itemsize:
@@ -142,7 +147,7 @@ def _array(name: str, tensor: Tensor, raw: bytes) -> np.ndarray:
         view = np.ndarray(size, dtype, raw, offset * dtype.itemsize, [step * dtype.itemsize for step in stride])
     else:
         raise Refused(
-            f"lets {shortened(name)} reach number {last} of storage {key}, which has {length}; download it again"
+            f"lets {shortened(name)} reach number {last} of storage {key}, which has only {length}; download it again"
         )
     if kind == "torch.BFloat16Storage":
         return from_bfloat16(view)

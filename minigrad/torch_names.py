@@ -1,9 +1,9 @@
-"""The names that the pickle of a state dict may use, and the harmless things that stand for them here.
+"""The names that the pickle of a state dict may use, and the harmless substitutes for them.
 
-A name for a type of numbers stands for itself; one for a function stands for a function of this file, which looks at
-its arguments and raises Refused where they could do harm: as the key of a dict, only texts and whole numbers of 64
-bits (a tuple that holds itself twice, sixty times over, takes years to hash); as a size, a tuple of at most MAX_AXES
-whole numbers of 63 bits.
+The name of a type of numbers stands for itself. The name of a function stands for a function in this file, which checks
+its arguments and raises Refused if they could do harm. The key of a dict may only be a string or a 64-bit integer,
+because a tuple that holds another one twice, and so on sixty times, takes years to hash. A size may only be a tuple of
+at most MAX_AXES integers below 2^63.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,15 @@ STORAGES = {
 }  # fmt: skip
 
 
-Step = Callable[[int], None]  # called with how many elements a function looks at; may raise Refused
+Step = Callable[[int], None]  # called with the number of elements that a function looks at; may raise Refused
 
 
 class Refused(Exception):
-    """What is wrong with a file, and the mend: the end of a sentence that begins with the path."""
+    """What is wrong with a file and what to do: the rest of a sentence that begins with the file's path."""
 
 
 class Name(NamedTuple):
-    """A name that the pickle looks up: one of STORAGES or CALLS."""
+    """A name that the pickle looks up, one of STORAGES or CALLS."""
 
     full: str
 
@@ -43,7 +43,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """Where the numbers of a tensor are: number i, j, .. is at offset + i stride[0] + j stride[1] + .."""
+    """Where the numbers of a tensor are in a storage: [i, j, ..] is at offset + i stride[0] + j stride[1] + .."""
 
     storage: Storage
     offset: int
@@ -52,27 +52,29 @@ class Tensor(NamedTuple):
 
 
 def checked_key(key: Any) -> Any:
-    """Return the key of a dict if it can be hashed in no time; a checkpoint has texts, and whole numbers in places."""
+    """Return the key of a dict if it can be hashed quickly: a string, or a small integer, as some checkpoints have."""
     if type(key) is not str and not (type(key) is int and -(2**63) <= key < 2**63):
-        raise Refused(f"has a key that is a {type(key).__name__}, no text and no small number: refused")
+        raise Refused(f"has a {type(key).__name__} as a key, which must be a string or a small integer: refused")
     return key
 
 
 def _ordered_dict(step: Step, pairs: Any = ()) -> dict:
-    """Make an OrderedDict, which keeps its order as every dict; Python 2 gives it a list of pairs, Python 3 nothing."""
+    """Make a dict for an OrderedDict. Python 2 calls it with a list of pairs, Python 3 with nothing."""
     step(len(pairs))
     if type(pairs) not in (list, tuple) or not all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
-        raise Refused("has an OrderedDict of what are no pairs: it is damaged; copy or download it again")
+        raise Refused("has an OrderedDict of something other than pairs: it is damaged; copy or download it again")
     return {checked_key(key): value for key, value in pairs}
 
 
 def _size(step: Step, axes: Any) -> tuple[int, ...]:
-    """Check a size or strides: a tuple (no list, which could change later) of whole numbers from 0."""
+    """Check a size or strides: a tuple of integers from 0. A list is refused, because it could change later."""
     if type(axes) is not tuple or len(axes) > MAX_AXES:
-        raise Refused(f"has a tensor whose size or strides are no tuple of at most {MAX_AXES}; download it again")
+        raise Refused(
+            f"has a tensor whose size or strides are not a tuple of at most {MAX_AXES} numbers; download it again"
+        )
     step(len(axes))
     if not all(type(n) is int and 0 <= n < 2**63 for n in axes):
-        raise Refused("has a tensor whose size or strides are no whole numbers from 0 to 2^63; download it again")
+        raise Refused("has a tensor whose size or strides are not integers from 0 to 2^63; download it again")
     return axes
 
 
@@ -86,7 +88,7 @@ def _tensor(step: Step, storage: Any, offset: Any, size: Any, stride: Any, *_req
 
 
 def _parameter(step: Step, tensor: Any, *_requires_grad_and_hooks: Any) -> Any:
-    """Make a parameter, which is its tensor."""
+    """Take the tensor for the parameter."""
     return tensor
 
 

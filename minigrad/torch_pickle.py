@@ -1,14 +1,14 @@
-"""Follow the pickle inside a .pth file on a machine that cannot run anything.
+"""Execute the pickle inside a .pth file on a machine that can do no harm.
 
-A pickle is a program for a stack machine: its instructions push numbers and texts, gather what lies above a mark into
-lists and dicts, note things in a memory and fetch them again. One instruction looks up any importable function and
-another calls it, os.system too; so Python's own machine must not follow a stranger's pickle. This one knows the names
-that a state dict needs, and calls only the functions of torch_names.py that stand for them. PyTorch's
-torch.load(weights_only=True) has a machine of this kind.
+A pickle is a program for a stack machine. Its instructions push numbers and strings, gather what lies above a mark into
+lists and dicts, store values in a memory and fetch them again. One instruction looks up any importable function and
+another one calls it, even os.system, so Python's own machine must not execute a stranger's pickle. This one knows only
+the names that a state dict needs, and calls only the functions in torch_names.py that stand for them. PyTorch's
+torch.load(weights_only=True) works in the same way.
 
-A program without harmful names may still be made to fill the memory or to run for ever. So the machine hashes and
-compares nothing but texts and small numbers, and takes no more steps than MAX_STEPS, nor than two for each byte of the
-file: a step is an instruction, or an element that a call looks at.
+A program without harmful names could still fill the memory or run for ever. So the machine hashes and compares nothing
+but strings and small integers, and takes at most MAX_STEPS steps, and at most two for each byte of the file. A step is
+an instruction, or an element that a call looks at.
 """
 
 import pickletools
@@ -20,22 +20,22 @@ import numpy as np
 from .saving.arrays import shortened
 from .torch_names import CALLS, STORAGES, Name, Refused, Storage, Tensor, checked_key
 
-MAX_STEPS = 2_000_000  # a few seconds, less than 256 MiB; a tensor takes about thirty-five
+MAX_STEPS = 2_000_000  # they take a few seconds and less than 256 MiB; a tensor needs about 35
 
 
 def unpickle(file: Any, file_size: int, byteorder: str = "<") -> tuple[Any, dict[str, Storage]]:
-    """Follow the pickle at a binary file's position -> (what it built, the storages that it refers to by key).
+    """Execute the pickle at the position of a binary file -> (the object it built, the storages it refers to, by key).
 
-    Refused, or nearly any other error, where the program is damaged. The file is left after the pickle.
+    Refused, or nearly any other error, if the program is damaged. The file's position is then behind the pickle.
     """
     machine = _Machine(file_size, byteorder)
-    for instruction, argument, _ in pickletools.genops(file):  # reads the instructions, follows none
-        machine.follow(instruction.name, argument)
+    for instruction, argument, _ in pickletools.genops(file):  # this only decodes the instructions
+        machine.execute(instruction.name, argument)
     return machine.stack.pop(), machine.storages
 
 
 class _Machine:
-    """A stack, the places of the marks in it, a memory, and the storages met so far."""
+    """A stack, the positions of the marks in it, a memory, and the storages found so far."""
 
     def __init__(self, file_size: int, byteorder: str):
         self.stack: list[Any] = []
@@ -46,11 +46,12 @@ class _Machine:
         self.steps, self.most = 0, min(MAX_STEPS, 2 * file_size)
 
     def step(self, count: int = 1) -> None:
+        """Count steps, and refuse to go on when there have been too many."""
         self.steps += count
         if self.steps > self.most:
-            raise Refused(f"takes more than {self.most} steps to read, which no state dict does: refused")
+            raise Refused(f"takes more than {self.most} steps to read, which no state dict needs: refused")
 
-    def follow(self, name: str, argument: Any) -> None:
+    def execute(self, name: str, argument: Any) -> None:
         self.step()
         if name in VALUES:
             self.stack.append(argument)
@@ -59,7 +60,7 @@ class _Machine:
         elif name in INSTRUCTIONS:
             INSTRUCTIONS[name](self, argument)
         else:
-            raise Refused(f"asks for {name}, which no state dict needs: refused; save model.state_dict() alone")
+            raise Refused(f"asks for {name}, which no state dict needs: refused; save only model.state_dict()")
 
     # ---- the stack and the memory
 
@@ -79,26 +80,26 @@ class _Machine:
         self.stack.append(self.memory[place])
 
     def text(self, latin: str) -> None:
-        """Push a text of Python 2, which is bytes; pickletools gives each byte as a character."""
+        """Push a string of Python 2, which consists of bytes; pickletools returns each byte as a character."""
         self.stack.append(latin.encode("latin-1").decode("utf-8"))
 
     # ---- containers
 
     def top(self, *kinds: type) -> Any:
         if type(self.stack[-1]) not in kinds:
-            raise Refused("is damaged: its pickle fills what is no container; copy or download it again")
+            raise Refused("is damaged: its pickle fills something that is no container; copy or download it again")
         return self.stack[-1]
 
     def extend(self, items: list[Any]) -> None:
         self.top(list).extend(items)
 
     def put(self, items: list[Any]) -> None:
-        """Put keys and values, which take turns, into the dict on top."""
+        """Put alternating keys and values into the dict on top of the stack."""
         self.top(dict).update(zip(map(checked_key, items[::2]), items[1::2], strict=True))
 
     def last(self, count: int) -> list[Any]:
         if len(self.stack) < count:
-            raise Refused("is damaged: its pickle takes more than it has; copy or download it again")
+            raise Refused("is damaged: its pickle takes more than the stack holds; copy or download it again")
         items = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return items
@@ -114,29 +115,29 @@ class _Machine:
         full = name.replace(" ", ".", 1)
         if full not in STORAGES and full not in CALLS:
             full = shortened(full)
-            raise Refused(f"asks for {full}, which no state dict needs: refused; save model.state_dict() alone")
+            raise Refused(f"asks for {full}, which no state dict needs: refused; save only model.state_dict()")
         self.stack.append(Name(full))
 
     def look_up_pushed(self, _: Any) -> None:
         module, name = self.last(2)
         if type(module) is not str or type(name) is not str:
-            raise Refused("asks for a name that is no text: it is damaged; copy or download it again")
+            raise Refused("asks for a name that is not a string: it is damaged; copy or download it again")
         self.look_up(f"{module} {name}")
 
     def call(self, _: Any) -> None:
         function, arguments = self.last(2)
         if type(function) is not Name or function.full not in CALLS or type(arguments) is not tuple:
-            raise Refused("is damaged: it calls what is no function; copy or download it again")
+            raise Refused("is damaged: it calls something that is no function; copy or download it again")
         self.step(len(arguments))
         self.stack.append(CALLS[function.full](self.step, *arguments))
 
     def set_attributes(self, _: Any) -> None:
-        """Drop attributes, such as _metadata of a state dict."""
+        """Discard attributes, such as the _metadata of a state dict."""
         self.stack.pop()
         self.top(dict, Tensor)
 
     def refer(self, _: Any) -> None:
-        """Note a storage that the pickle refers to: ("storage", kind, key, device, length) and, in old files, None."""
+        """Note a storage that the pickle refers to: ("storage", kind, key, device, length), and None in old files."""
         reference = self.stack.pop()
         match reference if type(reference) is tuple else None:
             case ("storage", Name(kind), str(key), _, int(length)) if kind in STORAGES and len(key) < 100:
@@ -144,15 +145,15 @@ class _Machine:
             case ("storage", Name(kind), str(key), _, int(length), None) if kind in STORAGES and len(key) < 100:
                 pass
             case _:
-                raise Refused("refers to more than numbers, perhaps a whole model; save model.state_dict() alone")
+                raise Refused("refers to more than numbers, perhaps a whole model; save only model.state_dict()")
         dtype = np.dtype(self.byteorder + STORAGES[kind])
         if not 0 <= length * dtype.itemsize <= self.file_size:
-            raise Refused(f"has {self.file_size} bytes but claims more numbers in one storage; download it again")
+            raise Refused(f"has {self.file_size} bytes, but one storage claims to be larger; download it again")
         self.storages[key] = Storage(kind, key, dtype, length)
         self.stack.append(self.storages[key])
 
 
-# ---- the instructions by their names in pickletools; a set becomes a list, so that nothing in it has to be hashed
+# ---- the instructions, by their names in pickletools; a set becomes a list, so that nothing in it has to be hashed
 
 VALUES = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "UNICODE", "BINUNICODE",

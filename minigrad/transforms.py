@@ -1,9 +1,9 @@
 """Functions of functions: gradients, Jacobians, Hessians, and products with them.
 
-Each takes a function f of Tensors and returns a function of the same arguments; what is differentiated is the first.
-All follow in a few lines from one fact, that a gradient is made of ops and can be differentiated again, so they nest:
-hessian(hessian(f)) has fourth derivatives. Arguments may be arrays. The list is that of the library autograd; vmap is
-left out, for without a batching rule for every op it would be a Python loop under a promising name.
+Each takes a function f of Tensors and returns a function that differentiates f with respect to its first argument.
+All follow in a few lines from one fact: a gradient is computed by ops, so it can be differentiated again. So they nest:
+hessian(hessian(f)) gives fourth derivatives. Arguments may be arrays. The selection is that of the library autograd.
+vmap is left out, since without a batching rule for every op it would only be a Python loop.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from .tensor import Tensor, grad
 
 
 def value_and_grad(f: Callable) -> Callable:
-    """f -> (x, ..) -> (f(x, ..), its gradient with respect to x). f must return a Tensor of one element."""
+    """Turn f into (x, ..) -> (f(x, ..), its gradient with respect to x). f must return a Tensor of one element."""
 
     def both(x: Any, *rest: Any) -> tuple[Tensor, Tensor]:
         variable, again = _variable(x)
         y = _result("value_and_grad", f(variable, *rest))
         if y.size != 1:
-            raise ValueError(f"value_and_grad: f returned shape {y.shape}; it must be one number, see jacobian")
+            raise ValueError(f"value_and_grad: f returned shape {y.shape}; it must be one number, or use jacobian")
         return y, _slopes(y, variable, None, again)
 
     return both
 
 
 def jacobian(f: Callable) -> Callable:
-    """f -> (x, ..) -> all partial derivatives dy_i / dx_j, of shape (*y.shape, *x.shape).
+    """Turn f into (x, ..) -> all partial derivatives dy_i / dx_j of y = f(x, ..), of shape (*y.shape, *x.shape).
 
-    One walk back for each element of y: a cotangent that is 1 there and 0 elsewhere picks a row of the matrix.
+    It takes one walk back for each element of y: a cotangent that is 1 there and 0 elsewhere picks a row of the matrix.
     """
 
     def rows(x: Any, *rest: Any) -> Tensor:
@@ -51,14 +51,15 @@ def jacobian(f: Callable) -> Callable:
 
 
 def hessian(f: Callable) -> Callable:
-    """f -> (x, ..) -> the matrix of second derivatives of a number f(x), of shape (*x.shape, *x.shape)."""
+    """Turn f, which returns one number, into (x, ..) -> its second derivatives, of shape (*x.shape, *x.shape)."""
     return jacobian(lambda *args: value_and_grad(f)(*args)[1])
 
 
 def hvp(f: Callable) -> Callable:
-    """f -> (x, v, ..) -> the Hessian of a number f(x) times v, of x's shape, for the cost of a few gradients.
+    """Turn f, which returns one number, into (x, v, ..) -> H v, its Hessian times v, of x's shape.
 
-    H v is the gradient of (gradient of f) . v, so H is never written out. Pearlmutter 1994.
+    H v is the gradient of (gradient of f) . v, so it costs only a few gradients, and H is never written out.
+    Pearlmutter 1994.
     """
 
     def product(x: Any, v: Any, *rest: Any) -> Tensor:
@@ -69,10 +70,10 @@ def hvp(f: Callable) -> Callable:
 
 
 def jvp(f: Callable) -> Callable:
-    """f -> (x, v, ..) -> (f(x, ..), J v): the value, and how it changes as x moves along v (forward mode).
+    """Turn f into (x, v, ..) -> (f(x, ..), J v): the value, and how it changes as x moves along v (forward mode).
 
-    Reverse mode offers u -> J^T u, which is linear in u. Its gradient with respect to u, at any u, in the direction v
-    is J v: two walks back in place of one forward.
+    Reverse mode computes u -> J^T u, which is linear in u. The gradient of (J^T u) . v with respect to u, at any u, is
+    J v: two walks back take the place of one forwards.
     """
 
     def pair(x: Any, v: Any, *rest: Any) -> tuple[Tensor, Tensor]:
@@ -92,7 +93,7 @@ def _variable(x: Any) -> tuple[Tensor, bool]:
     if x.dtype.kind != "f":
         raise TypeError(f"transforms: the argument to differentiate by is {x.dtype}; give floating-point numbers")
     if x.requires_grad and mode.recording:
-        return reshape(x, x.shape), True  # a name of its own for x: what f reads of x elsewhere stays apart
+        return reshape(x, x.shape), True  # an alias of x: if f reads x from elsewhere too, that stays constant
     leaf = x.detach()
     leaf.requires_grad = True
     return leaf, False

@@ -112,7 +112,7 @@ def test_a_folder_with_too_few_pictures_is_refused_before_training(demo, tmp_pat
 def test_an_unknown_demo_and_an_unknown_device_get_one_line(tmp_path):
     for arguments, message in [
         (["nonsense"], "there is no demo 'nonsense'; there are"),
-        (["autoencoder", "--quick", "--device", "gpu", "--out", tmp_path], "device: got 'gpu'; name one of"),
+        (["autoencoder", "--quick", "--device", "gpu", "--out", tmp_path], "unknown device 'gpu'; choose"),
     ]:
         done = run(*arguments)
         assert done.returncode in (1, 2) and message in done.stderr and "Traceback" not in done.stderr

@@ -124,7 +124,7 @@ def test_names_and_metadata_may_take_8_mib(path):
         saving.save(path, {}, {"x": "y" * (8 << 20)})
     assert path.read_bytes() == before
     write_raw(path, '{"__metadata__": {"x": "' + "y" * (8 << 20) + '"}}', b"")
-    with pytest.raises(ValueError, match="arrays.safetensors is no whole safetensors file .*more than 8388608"):
+    with pytest.raises(ValueError, match="arrays.safetensors is no complete safetensors file .*more than 8388608"):
         saving.load(path)
 
 
@@ -183,7 +183,9 @@ def test_a_file_cut_at_any_byte_is_refused(path):
     _, content = small_file(path)
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match=r"arrays.safetensors is no whole safetensors file .* download it again"):
+        with pytest.raises(
+            ValueError, match=r"arrays.safetensors is no complete safetensors file .* download it again"
+        ):
             saving.load(path)
 
 
@@ -271,7 +273,7 @@ def flipped(content, bit):
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", b"\x93NUMPY", b"\xff" * 100, b"PK\x03\x04" + b"\0" * 50])
 def test_foreign_and_empty_files_are_refused(path, content):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="no whole safetensors file"):
+    with pytest.raises(ValueError, match="no complete safetensors file"):
         saving.load(path)
 
 
@@ -280,7 +282,7 @@ def test_a_missing_file_and_a_folder_say_so(tmp_path):
         saving.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is a folder"):
         saving.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no folder .* make it first"):
+    with pytest.raises(FileNotFoundError, match="no folder .* create it first"):
         saving.save(tmp_path / "nowhere" / "x.safetensors", {})
 
 

@@ -84,26 +84,26 @@ def other(part, **attributes):
 
 
 MISFITS = {
-    "the model lacks a name": lambda m, o, r: (Part(other=np.zeros(2)), o, r, "the model of the file .*'conv.weight'"),
-    "the optimizer lacks a name": lambda m, o, r: (m, Part(other=np.zeros(2)), r, "do not both have .*'model.m'"),
+    "the model lacks a name": lambda m, o, r: (Part(other=np.zeros(2)), o, r, "file's model and .*'conv.weight'"),
+    "the optimizer lacks a name": lambda m, o, r: (m, Part(other=np.zeros(2)), r, "file's optimizer and .*'model.m'"),
     "the model has another shape": lambda m, o, r: (
-        Part(**{**m.arrays, "conv.weight": np.zeros((3, 2))}), o, r, r"'conv.weight' was .*\(2, 3\), got .*\(3, 2",
+        Part(**{**m.arrays, "conv.weight": np.zeros((3, 2))}), o, r, r"'conv.weight' was .*\(2, 3\), now .*\(3, 2",
     ),
     "the model has another dtype": lambda m, o, r: (
-        Part(**{k: x.astype("f4") for k, x in m.arrays.items()}), o, r, "was float64 .*, got float32",
+        Part(**{k: x.astype("f4") for k, x in m.arrays.items()}), o, r, "was float64 .*, now float32",
     ),
     "the optimizer has another shape": lambda m, o, r: (
-        m, Part(step=np.array(0.0), **{"model.m": np.zeros(5)}), r, "optimizer 'model.m' was .*2.*, got .*5",
+        m, Part(step=np.array(0.0), **{"model.m": np.zeros(5)}), r, "optimizer 'model.m' was .*2.*, now .*5",
     ),
     "the optimizer is of another class": lambda m, o, r: (
-        m, other(o, made_with={"class": "Adam"}), r, "optimizer's class was Part, got Adam; make it with Part",
+        m, other(o, made_with={"class": "Adam"}), r, "optimizer's class was Part, now Adam; make it with Part",
     ),
     "the optimizer has one number more": lambda m, o, r: (
-        m, other(o, made_with={"class": "Part", "momentum": 0.9}), r, "optimizer's momentum was missing, got 0.9",
+        m, other(o, made_with={"class": "Part", "momentum": 0.9}), r, "optimizer's momentum was missing, now 0.9",
     ),
-    "a generator is missing": lambda m, o, r: (m, o, {}, r"holds generators \['data'\], got \[\]"),
-    "a generator has another name": lambda m, o, r: (m, o, {"noise": r["data"]}, "give the same names"),
-    "a generator is of another kind": lambda m, o, r: (m, o, rng_of(np.random.MT19937), "was PCG64, got MT19937"),
+    "a generator is missing": lambda m, o, r: (m, o, {}, r"holds the generators \['data'\], got \[\]"),
+    "a generator has another name": lambda m, o, r: (m, o, {"noise": r["data"]}, "use the same names"),
+    "a generator is of another kind": lambda m, o, r: (m, o, rng_of(np.random.MT19937), "was PCG64, now MT19937"),
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def test_warm_up_scales_the_first_steps_of_any_schedule():
 
 @pytest.mark.parametrize("schedule", [step_decay(1, 2, 0.5), cosine(1, 8), warm_up(cosine(1, 8), 2)])
 def test_steps_count_from_zero(schedule):
-    with pytest.raises(ValueError, match="schedule: step is -1; steps count from 0"):
+    with pytest.raises(ValueError, match="schedule: step is -1; steps are counted from 0"):
         schedule(-1)
 
 
@@ -41,7 +41,7 @@ def test_steps_count_from_zero(schedule):
     [
         (lambda: step_decay(0, 3, 0.5), ValueError, "step_decay: lr is 0; it must be positive and finite"),
         (lambda: step_decay(math.nan, 3, 0.5), ValueError, "step_decay: lr is nan"),
-        (lambda: step_decay(1, 0, 0.5), ValueError, "step_decay: every is 0; it must be a whole number from 1"),
+        (lambda: step_decay(1, 0, 0.5), ValueError, "step_decay: every is 0; it must be a positive integer"),
         (lambda: step_decay(1, 2.5, 0.5), ValueError, "step_decay: every is 2.5"),
         (lambda: step_decay(1, 3, 0), ValueError, r"step_decay: factor is 0; it must lie in \(0, 1\]"),
         (lambda: step_decay(1, 3, 2), ValueError, "step_decay: factor is 2"),
@@ -50,7 +50,7 @@ def test_steps_count_from_zero(schedule):
         (lambda: cosine(1, 0), ValueError, "cosine: steps is 0"),
         (lambda: cosine(1, 3, 2), ValueError, r"cosine: minimum is 2; it must lie in \[0, lr\], here \[0, 1\]"),
         (lambda: cosine(1, 3, -1), ValueError, "cosine: minimum is -1"),
-        (lambda: warm_up(0.1, 3), TypeError, "warm_up: schedule is 0.1; it must be a function, as lambda step: 0.1"),
+        (lambda: warm_up(0.1, 3), TypeError, "warm_up: schedule is 0.1; give a function, such as lambda step: 0.1"),
         (lambda: warm_up(cosine(1, 3), -2), ValueError, "warm_up: steps is -2"),
     ],
 )

@@ -158,7 +158,7 @@ def test_random_numbers_are_drawn_again_from_the_generators_named():
     y.sum().backward()
     np.testing.assert_allclose(x.grad.numpy() * X, y.numpy())
     assert rng.bit_generator.state == after
-    with pytest.raises(RuntimeError, match="gave another result when it was run again; name the generators"):
+    with pytest.raises(RuntimeError, match="f gave another result when it was run again; pass the generators"):
         checkpoint(noisy, x).sum().backward()
 
 

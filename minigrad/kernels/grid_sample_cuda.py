@@ -61,9 +61,7 @@ def _sizes(
 ) -> tuple[int, ...]:
     """Return the SIZES of grid_sample.cu; ValueError for an unknown padding_mode."""
     if padding_mode not in MODES:
-        raise ValueError(
-            f"{name}: unknown padding_mode {padding_mode!r}; it must be one of {', '.join(map(repr, MODES))}"
-        )
+        raise ValueError(f"{name}: unknown padding_mode {padding_mode!r}; choose 'zeros', 'border' or 'reflection'")
     oh, ow = grid.shape[1:3]
     check_sizes(name, pixels_of_an_image=input_shape[2] * input_shape[3], points_of_an_image=oh * ow)
     return *input_shape, oh, ow, MODES[padding_mode], int(align_corners)

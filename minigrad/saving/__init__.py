@@ -1,4 +1,4 @@
-"""Arrays on disk, and training runs that stop and go on bit for bit."""
+"""Arrays on disk, and training runs that are stopped and resumed bit for bit."""
 
 from .arrays import load, save
 from .training import load_training, save_training
