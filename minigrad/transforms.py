@@ -41,7 +41,7 @@ def jacobian(f: Callable) -> Callable:
     def rows(x: Any, *rest: Any) -> Tensor:
         variable, again = _variable(x)
         y = _result("jacobian", f(variable, *rest))
-        units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)  # the rows of the identity, in y's shape
         found = [_slopes(y, variable, Tensor(unit).to(y.device), again) for unit in units]
         if not found:
             return Tensor(np.zeros((*y.shape, *variable.shape), y.dtype)).to(y.device)
@@ -81,7 +81,7 @@ def jvp(f: Callable) -> Callable:
         variable, again = _variable(x)
         y = _result("jvp", f(variable, *rest))
         u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True).to(y.device)
-        back = _slopes(y, variable, u, again=True)
+        back = _slopes(y, variable, u, again=True)  # J^T u, as a function of u
         return y, _slopes(sum(back * direction), u, None, again)
 
     return pair

@@ -166,7 +166,7 @@ LIKE_NUMPY = {
 
 
 @pytest.mark.parametrize("name", LIKE_NUMPY)
-def test_a_function_of_numpys_name_does_what_numpys_does_and_is_called_by_it(name):
+def test_functions_with_numpys_names_agree_with_numpy_and_numpy_calls_them(name):
     f = LIKE_NUMPY[name]
     expected = f(np, A)
     for y in (f(mg, mg.Tensor(A)), f(mg, A), f(np, mg.Tensor(A))):
@@ -203,7 +203,7 @@ def test_creation_takes_numpys_arguments_and_makes_float32():
     assert mg.ones(2, requires_grad=True).requires_grad
 
 
-def test_topk_are_the_largest_in_descending_order_the_first_of_equal_ones_first():
+def test_topk_returns_the_largest_in_descending_order_and_the_first_of_equals_first():
     values, index = mg.topk(np.array([[3.0, 5.0, 5.0, 1.0], [2.0, 2.0, 2.0, 9.0]]), 3)
     assert values.data.tolist() == [[5.0, 5.0, 3.0], [9.0, 2.0, 2.0]]
     assert index.data.tolist() == [[1, 2, 0], [3, 0, 1]]
@@ -252,7 +252,7 @@ def test_operators_of_masks_take_arrays_and_numbers_on_either_side():
         assert isinstance(y, mg.Tensor) and y.dtype == bool and y.data.tolist() == list(expected)
 
 
-def test_whole_division_and_its_remainder_are_pythons(rng):
+def test_floor_division_and_remainder_are_those_of_python(rng):
     a = rng.normal(size=5)
     x = mg.Tensor(a)
     for y, expected in [(x // 0.3, a // 0.3), (2 // x, 2 // a), (x % -0.3, a % -0.3), (2 % x, 2 % a), (a % x, a % a)]:
@@ -314,7 +314,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", instead.FUNCTIONS)
-def test_a_function_that_is_missing_says_what_to_write_instead(name):
+def test_a_missing_function_is_answered_with_what_to_write_instead(name):
     with pytest.raises(AttributeError, match=f"minigrad has no {name}; write {re.escape(instead.FUNCTIONS[name])}$"):
         getattr(mg, name)
     y = eval(instead.FUNCTIONS[name], dict(NAMES))
@@ -325,7 +325,7 @@ def test_a_function_that_is_missing_says_what_to_write_instead(name):
 
 
 @pytest.mark.parametrize("name", instead.METHODS)
-def test_a_method_that_is_missing_says_what_to_write_instead(name):
+def test_a_missing_method_is_answered_with_what_to_write_instead(name):
     hint = instead.METHODS[name]
     if name == "cuda":
         return
@@ -334,7 +334,7 @@ def test_a_method_that_is_missing_says_what_to_write_instead(name):
     exec(hint, NAMES | {"x": mg.ones((9, 1)), "y": mg.ones((1, 2))})
 
 
-def test_a_function_that_is_no_method_is_named():
+def test_a_missing_method_that_exists_as_a_function_is_answered_with_the_function():
     with pytest.raises(AttributeError, match=r"Tensor has no softmax; write mg.softmax\(x\)$"):
         X.softmax(axis=1)
     for name in ("softmx", "_softmax", "__softmax__"):

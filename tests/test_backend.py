@@ -28,7 +28,7 @@ def test_asking_for_a_gpu_that_is_not_there_raises_instead_of_falling_back(move)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", "", None, 0])
-def test_a_name_that_is_no_device_is_refused(name):
+def test_an_unknown_device_is_refused(name):
     with pytest.raises(ValueError, match="unknown device .*; choose 'cpu', 'cuda', 'cuda:0'"):
         mg.Tensor([1.0]).to(name)
 

@@ -38,7 +38,7 @@ def test_a_step_is_noticed_through_every_view_of_the_parameter(view):
     mg.grad((x * view(w)).sum(), x)  # computed anew
 
 
-def test_a_view_that_is_changed_and_marked_is_noticed_in_what_it_is_a_view_of():
+def test_a_change_to_a_view_is_noticed_in_the_array_it_is_a_view_of():
     w, x = leaf(1.0, 2.0), leaf(3.0)
     y = (x * w).sum()
     part = w.detach()[:1]
@@ -73,7 +73,7 @@ def test_statistics_that_training_moves_are_noticed_by_a_graph_of_evaluation():
         y.backward()
 
 
-def test_notes_are_dropped_with_the_arrays_they_are_about():
+def test_notes_are_dropped_with_their_arrays():
     before = len(changes._noted)
     xs = [leaf(1.0) for _ in range(10)]
     for x in xs:
@@ -93,7 +93,7 @@ def overwrite(index):
 
 
 @pytest.mark.parametrize("kind", ["an array", "a list", "a tuple"])
-def test_an_index_that_its_caller_changes_moves_no_gradient(kind):
+def test_changing_an_index_after_the_call_does_not_move_its_gradient(kind):
     x, i = leaf(1.0, 2.0, 3.0), index_of(kind)
     y = mg.getitem(x, i).sum()
     z, j = leaf(1.0, 2.0), index_of(kind)
@@ -104,7 +104,7 @@ def test_an_index_that_its_caller_changes_moves_no_gradient(kind):
     assert mg.grad(scattered, z).data.tolist() == [5.0, 7.0]
 
 
-def test_limits_and_masks_that_their_caller_changes_move_no_gradient():
+def test_changing_limits_and_masks_after_the_call_does_not_move_their_gradients():
     x, low, mask = leaf(1.0, 2.0, 3.0), np.array([2.0, 0.0, 0.0]), np.array([True, False, True])
     clipped, chosen = mg.clip(x, low).sum(), x[mask].sum()
     low[...] = 9

@@ -121,27 +121,27 @@ def test_an_unknown_demo_and_an_unknown_device_get_one_line(tmp_path):
 # ---- what runs out ---------------------------------------------------------------------------------------------------
 
 
-def test_too_large_a_picture_is_told_in_a_line(tmp_path):
+def test_a_picture_that_is_too_large_gets_a_one_line_error(tmp_path):
     done = run("style_transfer", "--content", "strokes", "--size", "10000000", "--out", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "style_transfer: out of memory: Unable to allocate" in done.stderr and "ask for less" in done.stderr
 
 
-def test_a_loss_that_is_no_number_is_told_in_a_line(tmp_path):
+def test_a_loss_that_is_nan_gets_a_one_line_error(tmp_path):
     options = ["--quick", "--features", "random", "--content", "strokes", "--beta", "1e300", "--no-studies"]
     done = run("style_transfer", *options, "--out", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "demos style_transfer: LBFGS: the loss is nan" in done.stderr
 
 
-def test_a_package_that_is_missing_is_told_with_the_command_that_brings_it(monkeypatch, capsys):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "demos.vae", None)
     assert main(["vae"]) == 1
     assert 'pip install -e ".[demos]"' in capsys.readouterr().err
 
 
 @always_full
-def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(tmp_path):
+def test_a_full_disk_is_reported_with_the_file_that_did_not_fit(tmp_path):
     (tmp_path / "metrics.partial.json").symlink_to("/dev/full")
     done = run("convolution", "--quick", "--out", tmp_path)
     assert done.returncode == 1
@@ -150,14 +150,14 @@ def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(tmp_path):
 
 
 @always_full
-def test_a_training_state_without_room_is_named_too(tmp_path):
+def test_a_training_state_that_does_not_fit_on_the_disk_is_named_too(tmp_path):
     state = tmp_path / "training-k2.safetensors"
     Path(f"{state}.partial").symlink_to("/dev/full")
     done = run("autoencoder", "--quick", "--epochs", "1", "--out", tmp_path)
     assert done.returncode == 1 and f"No space left on device: {state}" in done.stderr
 
 
-def test_what_is_written_whole_replaces_the_old_file_at_the_end_and_not_after_an_error(tmp_path):
+def test_an_atomic_write_replaces_the_old_file_at_the_end_and_not_after_an_error(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError), written_whole(path) as aside:
@@ -174,7 +174,7 @@ def test_what_is_written_whole_replaces_the_old_file_at_the_end_and_not_after_an
 
 
 @pytest.mark.parametrize("arguments", ["", "checkerboard --quick --out {}"])
-def test_a_reader_that_leaves_ends_the_run_in_silence(arguments, tmp_path):
+def test_a_run_ends_silently_when_its_reader_leaves(arguments, tmp_path):
     line = f"$DEMO {arguments.format(shlex.quote(str(tmp_path)))} | true; echo ${{PIPESTATUS[0]}}"
     done = in_shell(line)
     assert done.stdout == "141\n"  # 128 + SIGPIPE, what a shell says of a process that SIGPIPE ended
@@ -182,7 +182,7 @@ def test_a_reader_that_leaves_ends_the_run_in_silence(arguments, tmp_path):
 
 
 @always_full
-def test_output_that_cannot_be_written_is_told(tmp_path):
+def test_output_that_cannot_be_written_is_reported(tmp_path):
     listed = in_shell("$DEMO > /dev/full")
     assert listed.returncode == 1
     assert listed.stderr.strip() == "demos: standard output: No space left on device"
@@ -192,7 +192,7 @@ def test_output_that_cannot_be_written_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_stop_no_run_and_no_file_takes_their_place(closed, tmp_path):
+def test_closed_streams_do_not_stop_a_run_and_no_file_takes_their_place(closed, tmp_path):
     out = shlex.quote(str(tmp_path))
     assert in_shell(f"$DEMO autoencoder --quick --epochs 1 --out {out} {closed}").returncode == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["metrics"]
@@ -203,7 +203,7 @@ def test_closed_streams_stop_no_run_and_no_file_takes_their_place(closed, tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_says_how_to_go_on_in_words_that_a_shell_takes(number, tmp_path):
+def test_a_stopped_run_prints_the_shell_command_that_resumes_it(number, tmp_path):
     out = tmp_path / "it's a folder; with $HOME"
     process = start("autoencoder", "--quick", "--epochs", "100000", "--out", out)
     wait_for(out / "training-k2.safetensors", process)
@@ -221,7 +221,7 @@ def test_a_stopped_run_says_how_to_go_on_in_words_that_a_shell_takes(number, tmp
     assert 0 < before < epoch(out) < 100_000
 
 
-def test_a_demo_without_states_says_how_to_start_again(tmp_path, monkeypatch, capsys):
+def test_a_demo_that_saves_no_state_says_how_to_start_again(tmp_path, monkeypatch, capsys):
     def interrupt(args):
         signal.raise_signal(signal.SIGINT)
 

@@ -65,12 +65,12 @@ def run(words, folder):
     return done.stdout
 
 
-def test_there_is_a_section_for_everything_that_one_adds():
+def test_every_kind_of_addition_has_a_section():
     assert [name for name, _ in SECTIONS] == ["op", "kernel", "layer", "model", "demo", "data set"]
 
 
 @pytest.mark.parametrize(("name", "text"), SECTIONS, ids=[name for name, _ in SECTIONS])
-def test_what_a_section_adds_passes_its_own_commands(name, text, copy):
+def test_the_example_of_each_section_passes_its_own_commands(name, text, copy):
     commands = [line for language, code, _ in steps(text) if language == "sh" for line in code.splitlines()]
     assert commands
     for command in commands:
@@ -79,7 +79,7 @@ def test_what_a_section_adds_passes_its_own_commands(name, text, copy):
         run([sys.executable, *words[1:]], copy)
 
 
-def test_every_file_that_a_section_names_is_there_in_the_end(copy):
+def test_every_file_that_a_section_names_exists_in_the_end(copy):
     text = "".join(text for _, text in SECTIONS)
     names = re.findall(r"`([\w/]+\.(?:py|cu|md))`", text) + re.findall(r"\]\(\.\./([\w/]+\.md)\)", text)
     assert [name for name in names if not (copy / name).exists()] == []
@@ -96,7 +96,7 @@ def test_what_is_added_is_in_the_house_style(copy):
     run([sys.executable, "-m", "ruff", "format", "--no-cache", "--check", "."], copy)
 
 
-def test_a_change_whose_context_is_gone_or_not_unique_is_an_error():
+def test_a_change_whose_context_is_missing_or_ambiguous_is_an_error():
     assert changed("a\nb\nc\n", " a\n-b\n+d\n") == "a\nd\nc\n"
     for text in ("b\na\n", "a\nb\na\nb\n"):
         with pytest.raises(ValueError, match="not there, or more than once"):

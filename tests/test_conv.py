@@ -141,7 +141,7 @@ def test_conv1d_is_conv2d_of_one_row(rng):
 
 
 @pytest.mark.parametrize("size", [(5, 6), (6, 5), (7, 8)])
-def test_output_padding_tells_apart_the_sizes_that_one_output_comes_from(size, rng):
+def test_output_padding_chooses_between_the_sizes_that_have_the_same_output(size, rng):
     w, options = rng.normal(size=(2, 3, 3, 3)), {"stride": (2, 3), "padding": 1}
     x = rng.normal(size=(1, 3, *size))
     y = mg.conv2d(x, w, **options)

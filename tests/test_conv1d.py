@@ -41,7 +41,7 @@ def test_conv_transpose1d_is_the_adjoint_of_conv1d(rng):
     np.testing.assert_allclose((y * g).sum(), (x * back).sum())
 
 
-def test_tuples_of_one_number_are_numbers(rng):
+def test_tuples_of_one_number_are_accepted_as_numbers(rng):
     x, w = mg.Tensor(rng.normal(size=(1, 2, 9))), mg.Tensor(rng.normal(size=(3, 2, 3)))
     one = mg.conv1d(x, w, stride=(2,), padding=(1,), dilation=(2,))
     assert np.array_equal(one, mg.conv1d(x, w, stride=2, padding=1, dilation=2))

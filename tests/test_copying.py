@@ -96,7 +96,7 @@ def test_a_copied_leaf_has_its_own_gradient_and_its_class():
     assert mg.grad(twin.grad.sum(), twin).data.tolist() == [2.0, 2.0]
 
 
-def test_a_copy_of_an_old_graph_is_refused_as_the_graph_is():
+def test_a_copy_of_a_stale_graph_is_refused_like_the_graph_itself():
     w = nn.Parameter([1.0, 2.0])
     y = (w * w).sum()
     w.data += 1.0

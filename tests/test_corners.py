@@ -37,7 +37,7 @@ FLAT = {  # functions, and where their slope is 0 by choice
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize("name", FLAT)
-def test_a_slope_of_0_lets_no_cotangent_through(name, dtype):
+def test_a_slope_of_0_blocks_every_cotangent(name, dtype):
     f, at = FLAT[name]
     x = mg.Tensor(np.full(4, at, dtype), requires_grad=True)
     gx = mg.grad(f(x), x, np.array(EVERY, dtype))
@@ -59,7 +59,7 @@ LINEAR = {  # and where their slope is 1
 
 
 @pytest.mark.parametrize("name", LINEAR)
-def test_a_slope_of_1_lets_every_cotangent_through(name):
+def test_a_slope_of_1_passes_every_cotangent(name):
     f, at = LINEAR[name]
     x = mg.Tensor(np.full(4, at), requires_grad=True)
     np.testing.assert_array_equal(mg.grad(f(x), x, np.array(EVERY)).data, EVERY)
@@ -112,7 +112,7 @@ def test_a_cotangent_that_is_not_finite_reaches_only_the_pixel_that_won_its_wind
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout, nn.Dropout2d])
-def test_what_dropout_drops_gets_no_gradient_and_gives_no_nan(layer, rng):
+def test_what_dropout_drops_gets_no_gradient_and_causes_no_nan(layer, rng):
     x = mg.Tensor(np.full((20, 5, 1), np.inf), requires_grad=True)
     y = layer(0.5, rng=rng)(x)
     assert set(np.unique(y.data)) == {0.0, np.inf}

@@ -69,7 +69,7 @@ def test_the_splits_share_no_font(drawn):
         assert set(names[drawn[split].fonts]) == set(fonts(split)) <= set(FONTS[split])
 
 
-def test_a_font_that_matplotlib_does_not_bring_is_left_out_and_named(monkeypatch, capsys):
+def test_a_font_that_matplotlib_lacks_is_left_out_and_named(monkeypatch, capsys):
     monkeypatch.setitem(FONTS, "test", ("cmr10", "cm-never-made", "cmss10"))
     assert fonts("test") == ("cmr10", "cmss10")
     drawn = glyphs(40, split="test")
@@ -91,7 +91,7 @@ def test_no_ink_touches_the_border(size, characters):
 
 
 @pytest.mark.parametrize("split", FONTS)
-def test_the_warp_takes_the_ink_back_to_the_centred_template(drawn, split):
+def test_the_warp_brings_the_ink_back_to_the_centred_template(drawn, split):
     g, pixel = drawn[split], 2 / 28
     for image, position in zip(g.images[:, 0], warp(g.affine, g.elastic, 28), strict=True):
         ink = position[image > 0]
@@ -137,7 +137,7 @@ def test_a_ridge_regression_on_train_fonts_reads_test_fonts(drawn):
         ({"n": 1, "characters": "1漢"}, "no ink for '漢'"),
     ],
 )
-def test_glyphs_refuses_with_the_mend(arguments, message):
+def test_glyphs_names_the_mend_when_it_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         glyphs(**arguments)
 
@@ -301,7 +301,7 @@ def test_the_second_mirror_serves_when_the_first_is_cut_short_or_serves_another_
     assert [path.name for path in cache.iterdir()] == ["a.bin"]
 
 
-def test_when_every_mirror_fails_the_error_names_each_address_reason_and_way_out(cache, monkeypatch):
+def test_when_every_mirror_fails_the_error_names_each_address_and_reason_and_what_to_do(cache, monkeypatch):
     serve(monkeypatch, {URLS[1]: (b"a login page", None)})
     with pytest.raises(OSError) as caught:
         fetch("a.bin", URLS, PIN, size=len(CONTENT))
@@ -335,7 +335,7 @@ def test_a_folder_that_does_not_exist_is_an_error(cache, monkeypatch):
         fetch("a.bin", URLS, PIN, size=len(CONTENT))
 
 
-def test_a_folder_of_the_files_name_is_not_the_file(cache, folder, monkeypatch):
+def test_a_folder_with_the_name_of_the_file_is_not_taken_for_the_file(cache, folder, monkeypatch):
     (folder / "a.bin").mkdir()
     serve(monkeypatch, {URLS[0]: (CONTENT, None)})
     assert fetch("a.bin", URLS, PIN, size=len(CONTENT)) == cache / "a.bin"
@@ -409,13 +409,13 @@ def test_the_t10k_pair_alone_is_permuted_and_split(capsys):
 # Names
 
 
-def test_glyphs_load_by_name_with_the_sizes_and_seed_asked_for():
+def test_glyphs_load_by_name_with_the_given_sizes_and_seed():
     data = load("glyphs", seed=1, train=30, test=20)
     assert isinstance(data, Dataset) and data.name == "glyphs"
     np.testing.assert_array_equal(data.train_images, glyphs(30, seed=1).images)
     np.testing.assert_array_equal(data.test_labels, glyphs(20, split="test", seed=1).labels)
 
 
-def test_an_unknown_name_lists_the_known():
+def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="no data set 'mnits'; it must be one of 'glyphs', 'faces', .*, or a folder"):
         load("mnits")

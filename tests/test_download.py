@@ -85,7 +85,7 @@ def test_a_file_arrives_whole(address, tmp_path):
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
-def test_an_answer_without_end_is_given_up_at_the_size_of_the_file(address, tmp_path):
+def test_an_endless_answer_is_abandoned_at_the_size_of_the_file(address, tmp_path):
     with pytest.raises(OSError, match="it serves more than the 300000 bytes that the file has"):
         download(f"{address}/endless", tmp_path / "a", 300_000)
     assert (tmp_path / "a").stat().st_size <= 300_000 + (1 << 16)
@@ -94,7 +94,7 @@ def test_an_answer_without_end_is_given_up_at_the_size_of_the_file(address, tmp_
 @pytest.mark.parametrize(
     ("way", "message"), [("drip", r"it served \d+ of 256000 bytes in 1 s, which is too slow"), ("silent", "timed out")]
 )
-def test_a_server_that_drips_or_falls_silent_is_given_up_in_time(address, tmp_path, way, message):
+def test_a_server_that_drips_or_falls_silent_is_abandoned_in_time(address, tmp_path, way, message):
     start = time.monotonic()
     with pytest.raises(OSError, match=message):
         download(f"{address}/{way}", tmp_path / "a", len(CONTENT))
@@ -102,7 +102,7 @@ def test_a_server_that_drips_or_falls_silent_is_given_up_in_time(address, tmp_pa
 
 
 @pytest.mark.parametrize(("way", "message"), [("missing", "HTTP Error 404"), ("no-http", "is not HTTP")])
-def test_an_answer_that_is_none_is_an_error_of_the_system(address, tmp_path, way, message):
+def test_an_invalid_answer_raises_an_oserror(address, tmp_path, way, message):
     with pytest.raises(OSError, match=message):
         download(f"{address}/{way}", tmp_path / "a", len(CONTENT))
 
@@ -123,7 +123,7 @@ def test_an_endless_download_leaves_nothing_in_the_cache(address, cache):
     assert list(cache.iterdir()) == []
 
 
-def test_what_a_killed_download_left_is_removed_once_nothing_is_written_into_it_any_more(cache):
+def test_the_remains_of_a_killed_download_are_removed_once_nothing_writes_to_them(cache):
     dead, live, other = cache / "tmpdead", cache / "tmplive", cache / "a.bin"
     for path in (dead, live, other):
         path.write_bytes(CONTENT)

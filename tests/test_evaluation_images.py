@@ -8,7 +8,7 @@ import pytest
 from demos.evaluation.images import psnr, ssim
 
 
-def test_psnr_is_that_of_the_error_of_all_images_together(rng):
+def test_psnr_is_computed_from_the_error_over_all_images(rng):
     x, truth = rng.random((2, 3, 2, 4, 5))
     total = 0.0
     for index in np.ndindex(x.shape):

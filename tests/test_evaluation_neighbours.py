@@ -57,7 +57,7 @@ def test_the_area_under_the_roc_curve_is_the_share_of_pairs_of_pairs_in_the_righ
     assert np.trapezoid(*pair_roc(distance, different)[::-1]) == pytest.approx(np.mean(wins))
 
 
-def test_few_shots_suffice_for_classes_that_lie_apart_and_tell_nothing_of_noise(rng):
+def test_few_shots_suffice_for_separate_classes_and_not_for_noise(rng):
     labels = np.arange(90) % 3
     apart = labels[:, None] * 10 + rng.normal(size=(90, 2))
     assert few_shot_accuracy(apart, labels, shots=1, rng=rng) > 0.99
@@ -71,6 +71,6 @@ def test_few_shot_accuracy_repeats_with_its_rng(rng):
 
 
 @pytest.mark.parametrize("shots", [0, 3])
-def test_shots_that_leave_no_image_to_ask_are_refused(shots, rng):
+def test_shots_that_leave_no_image_to_classify_are_refused(shots, rng):
     with pytest.raises(ValueError, match=f"{shots} shots; the smallest class has 3 images"):
         few_shot_accuracy(np.zeros((6, 1)), np.arange(6) % 2, shots=shots, rng=rng)

@@ -67,7 +67,7 @@ def test_a_classifier_learns_and_judges_real_images_better_than_noise(rng, tmp_p
     assert all((a.numpy() == b.numpy()).all() for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 
-def test_features_are_what_the_last_layer_decides_by(rng):
+def test_features_are_the_input_of_the_last_layer(rng):
     model, x = Classifier((1, 28, 28), rng=rng).eval(), Tensor(rng.random((2, 1, 28, 28), np.float32))
     assert model.features(x).shape == (2, 64)
     np.testing.assert_allclose(model(x).numpy(), model.head(model.features(x)).numpy())

@@ -265,7 +265,7 @@ def test_ridge_regression_on_some_people_reads_factors_of_others():
         assert 1 - np.var(y @ (solve @ a) - b) / np.var(b) > least, name
 
 
-def test_faces_load_by_name_with_the_sizes_and_seed_asked_for():
+def test_faces_load_by_name_with_the_given_sizes_and_seed():
     data = load("faces", seed=3, train=12, test=9)
     train = faces(12, seed=3)
     np.testing.assert_array_equal(data.train_images, train.images)
@@ -282,7 +282,7 @@ def test_faces_load_by_name_with_the_sizes_and_seed_asked_for():
         ({"n": 1, "size": 15}, "size is 15; it must be at least 16"),
     ],
 )
-def test_faces_refuses_with_the_mend(arguments, message):
+def test_faces_names_the_mend_when_it_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         faces(**arguments)
 
@@ -300,7 +300,7 @@ def test_faces_refuses_with_the_mend(arguments, message):
         ({"yaw": np.zeros((2, 2))}, r"yaw \(2, 2\)"),
     ],
 )
-def test_render_refuses_with_the_mend(fields, message):
+def test_render_names_the_mend_when_it_refuses(fields, message):
     with pytest.raises(ValueError, match=message):
         render(Scene(**{"parameters": people([0]), **fields}))
 

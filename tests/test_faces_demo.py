@@ -44,7 +44,7 @@ def test_what_is_known_of_procedural_faces_is_what_was_drawn():
     assert not len(task.photos) and demo.everything(task)[0].shape == task.x.shape
 
 
-def test_photographs_are_varied_and_come_last_and_drawn_faces_stay_as_they_are(rng):
+def test_photographs_are_varied_and_come_last_and_drawn_faces_stay_unchanged(rng):
     x, photo = rng.random((6, 3, 16, 16), np.float32), np.array([0, 1, 0, 0, 1, 0], bool)
     out = demo.vary(Tensor(x), Tensor.wrap(photo), rng).numpy()
     np.testing.assert_array_equal(out[:4], x[~photo])
@@ -54,7 +54,7 @@ def test_photographs_are_varied_and_come_last_and_drawn_faces_stay_as_they_are(r
     assert demo.vary(none, Tensor.wrap(photo & False), rng) is none
 
 
-def test_directions_find_what_each_attribute_adds_to_the_code_even_where_attributes_come_together(rng):
+def test_directions_separate_the_attributes_even_where_they_occur_together(rng):
     first = rng.standard_normal(500)
     known = np.stack([first, 0.9 * first + 0.4 * rng.standard_normal(500)], axis=1)
     moves = rng.standard_normal((2, 5))
@@ -84,6 +84,6 @@ def test_a_folder_is_probed_by_its_attributes_and_moved_without_them_too(attribu
     assert pictures == {"interpolations", "loss", "reconstructions", "samples", "traversals"}
 
 
-def test_a_name_that_is_no_data_set_and_no_folder_is_refused(tmp_path):
+def test_a_name_that_is_neither_a_data_set_nor_a_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="it must be 'faces', 'olivetti' or a folder of images"):
         known_faces(str(tmp_path / "nothing"), train=5, test=5, seed=0)

@@ -41,7 +41,7 @@ def test_images_are_normalised_as_imagenets_are(rng):
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 1, 8, 8), (1, 8, 8, 3)])
-def test_what_is_no_rgb_image_is_refused(shape):
+def test_images_that_are_not_rgb_are_refused(shape):
     with pytest.raises(ValueError, match="must be RGB images"):
         normalise(Tensor(np.zeros(shape, np.float32)))
 
@@ -98,16 +98,16 @@ def test_nothing_deeper_than_asked_for_is_computed(squeezenet, x, monkeypatch):
     assert called[-1] is squeezenet.features[4].squeeze1x1
 
 
-def test_no_layer_asked_for_is_none_computed(squeezenet, x):
+def test_asking_for_no_layer_computes_none(squeezenet, x):
     assert squeezenet.activations(x, []) == {}
 
 
-def test_an_unknown_layer_is_answered_with_those_that_exist(squeezenet, x):
+def test_an_unknown_layer_is_answered_with_the_existing_ones(squeezenet, x):
     with pytest.raises(ValueError, match="SqueezeNet: unknown layer 'relu1_1'; the layers are 0, 1, 2, 3.squeeze"):
         squeezenet.activations(x, ["1", "relu1_1"])
 
 
-def test_weights_of_the_classifier_are_passed_over_and_others_refused(squeezenet):
+def test_weights_of_the_classifier_are_ignored_and_others_refused(squeezenet):
     state = squeezenet.state_dict()
     squeezenet.load_state_dict(state | {"classifier.1.weight": np.zeros((1000, 512, 1, 1), np.float32)})
     with pytest.raises(ValueError, match="head.weight"):
@@ -201,7 +201,7 @@ def test_random_filters_are_the_same_every_time():
         ("squeezenet", "w.npz", "w.npz ends in none of .safetensors, .pth"),
     ],
 )
-def test_what_cannot_be_loaded_is_refused(name, path, message):
+def test_weights_that_cannot_be_loaded_are_refused(name, path, message):
     with pytest.raises(ValueError, match=message):
         load_features(name, path)
 
@@ -216,7 +216,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pictures_at_hand_have_the_size_asked_for_and_lie_between_0_and_1(name):
+def test_the_bundled_pictures_have_the_given_size_and_lie_between_0_and_1(name):
     image = photo(name, 48)
     assert image.shape[0] == 3 and min(image.shape[1:]) == 48 and image.dtype == np.float32
     assert image.min() >= 0 and image.max() <= 1 and image.std() > 0.1

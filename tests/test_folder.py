@@ -137,7 +137,7 @@ def test_a_list_of_another_form_is_refused(place, text, message):
         folder(place)
 
 
-def test_a_list_that_is_no_text_is_named(place):
+def test_a_list_that_is_not_text_is_named(place):
     (place / ATTRIBUTES).write_bytes(b"4\nSmiling \xff\n")
     with pytest.raises(ValueError, match=rf"{ATTRIBUTES} is no UTF-8 text .*; replace it or move it away"):
         folder(place)

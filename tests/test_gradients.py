@@ -184,7 +184,7 @@ def test_a_number_raised_to_a_float64_power_has_a_float64_gradient():
     close(mg.grad((2.0**y).sum(), y).data, math.log(2) * 2.0**y.data, np.float64)
 
 
-def test_the_branch_that_where_does_not_take_passes_no_nan_on():
+def test_the_branch_that_where_does_not_take_passes_on_no_nan():
     x = mg.Tensor([-1.0, 0.0, 4.0], requires_grad=True)
     with np.errstate(divide="ignore"):
         y = 1.0 / mg.where(x > 0, x, 0.0)

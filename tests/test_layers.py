@@ -30,7 +30,7 @@ def test_unflatten_undoes_flatten(rng):
     assert nn.Identity()(x) is x
 
 
-def test_activations_of_their_own_parameters_and_names(rng):
+def test_activations_have_the_parameters_and_names_of_pytorch(rng):
     x = rng.normal(size=(2, 3, 4))
     np.testing.assert_allclose(nn.SiLU()(x), x / (1 + np.exp(-x)))
     np.testing.assert_allclose(nn.LogSoftmax(1)(x), x - np.log(np.exp(x).sum(1, keepdims=True)))
@@ -42,7 +42,7 @@ def test_activations_of_their_own_parameters_and_names(rng):
     np.testing.assert_allclose(nn.PReLU()(x), np.where(x > 0, x, 0.25 * x))
 
 
-def test_images_take_a_size_as_pytorch_gives_it():
+def test_upsampling_takes_a_size_as_pytorch_does():
     nearest = [0, 1, 2.8284271247461903, 0, 1, 2.8284271247461903, 8, 11.180339887498949, 14.696938456699069]
     nearest += [*nearest[6:], 22.627416997969522, 27, 31.622776601683793]
     assert np.array_equal(mg.upsample(X, size=(5, 3)).numpy().ravel(), nearest)
@@ -55,7 +55,7 @@ def test_images_take_a_size_as_pytorch_gives_it():
     assert np.array_equal(mg.upsample(X, size=(6, 8)), mg.upsample(X, 2.0))
 
 
-def test_pools_of_signals_are_those_of_images_one_pixel_high(rng):
+def test_signals_pool_like_images_one_pixel_high(rng):
     x = rng.normal(size=(2, 3, 7))
     image = mg.Tensor(x[:, :, None])
     for one, two in [
@@ -89,6 +89,6 @@ def test_wrong_arguments_of_layers_are_named(call, message):
 
 
 @pytest.mark.parametrize("call", [lambda: nn.MaxPool2d(3, 2, 1, True), lambda: nn.InstanceNorm2d(3, 1e-5, True)])
-def test_what_has_another_place_in_pytorch_goes_by_name(call):
+def test_arguments_with_another_position_in_pytorch_must_be_named(call):
     with pytest.raises(TypeError, match="positional arguments"):
         call()

@@ -17,13 +17,13 @@ def test_zero_grad_forgets_the_gradients_of_every_part(rng):
     assert all(p.grad is None for p in net.parameters())
 
 
-def test_buffers_are_what_is_saved_and_not_learned(rng):
+def test_buffers_are_saved_and_not_learned(rng):
     net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.BatchNorm1d(3))
     assert [name for name, _ in net.named_buffers()] == ["1.running_mean", "1.running_var", "1.num_batches_tracked"]
     assert [b.shape for b in net.buffers()] == [(3,), (3,), ()]
 
 
-def test_weights_from_before_batches_were_counted_load_when_asked_to_fit_in_part(rng):
+def test_weights_saved_before_batches_were_counted_load_with_strict_false(rng):
     new, old = nn.BatchNorm1d(2), {"weight": np.array([2.0, 3.0]), "bias": np.ones(2), "head": np.ones(1)}
     old |= {"running_mean": np.ones(2), "running_var": np.full(2, 4.0)}
     with pytest.raises(ValueError, match="lacks .'num_batches_tracked'., this model lacks .'head'.; .* strict=False"):
@@ -32,7 +32,7 @@ def test_weights_from_before_batches_were_counted_load_when_asked_to_fit_in_part
     assert new.weight.numpy().tolist() == [2, 3] and new.running_var.numpy().tolist() == [4, 4]
 
 
-def test_a_state_that_fits_in_part_must_still_have_the_shapes(rng):
+def test_a_partial_state_must_still_have_the_right_shapes(rng):
     net = nn.Linear(2, 3, rng=rng)
     before = net.state_dict()
     with pytest.raises(ValueError, match=r"weight is float64 \(2, 2\)"):
@@ -49,7 +49,7 @@ def test_a_slice_of_a_sequential_is_one_of_the_same_layers(rng):
     assert list(net[2:].state_dict()) == ["0.weight", "0.bias"]
 
 
-def test_a_module_that_holds_its_parent_is_refused(rng):
+def test_a_module_that_contains_its_parent_is_refused(rng):
     class Child(nn.Module):
         def __init__(self, parent):
             self.parent = parent
@@ -61,7 +61,7 @@ def test_a_module_that_holds_its_parent_is_refused(rng):
             call()
 
 
-def test_one_module_in_two_places_is_no_circle(rng):
+def test_one_module_in_two_places_is_not_a_cycle(rng):
     shared = nn.Linear(2, 2, rng=rng)
     net = nn.Sequential(shared, nn.Tanh(), shared)
     assert len(list(net.parameters())) == 2 and len(net.state_dict()) == 4
@@ -120,14 +120,14 @@ def test_an_activation_that_a_module_keeps_is_no_part_of_its_state(context, rng)
 
 
 @pytest.mark.parametrize("part", [lambda b: [b], lambda b: {"a": b}, lambda b: [(b,)]])
-def test_buffers_where_nobody_would_save_them_are_refused(part):
+def test_buffers_in_containers_that_are_not_searched_are_refused(part):
     model = nn.Module()
     model.hidden = part(nn.Buffer([1.0]))
     with pytest.raises(TypeError, match="Module.hidden: a Buffer in a .* would be neither trained nor saved"):
         model.state_dict()
 
 
-def test_two_names_of_one_parameter_take_one_array(rng):
+def test_two_names_of_one_parameter_must_load_the_same_array(rng):
     net = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Linear(2, 2, rng=rng))
     net[1].weight = net[0].weight
     state = net.state_dict()
@@ -143,7 +143,7 @@ def test_two_names_of_one_parameter_take_one_array(rng):
     assert net[0].weight.numpy().tolist() == [[1, 0], [0, 1]]
 
 
-def test_a_model_is_not_turned_into_whole_numbers(rng):
+def test_a_model_is_not_converted_to_integers(rng):
     net = nn.Linear(2, 3, rng=rng)
     with pytest.raises(TypeError, match="Linear.to: dtype is int64; choose float16, float32 or float64"):
         net.to(dtype=int)

@@ -240,7 +240,7 @@ def test_wrong_parts_are_refused(rng):
 
 
 @pytest.mark.parametrize("part", [lambda p, m: [p], lambda p, m: {"a": m}, lambda p, m: [[m]]])
-def test_parameters_where_nobody_would_find_them_are_refused(part, rng):
+def test_parameters_in_containers_that_are_not_searched_are_refused(part, rng):
     model = nn.Module()
     model.hidden = part(nn.Parameter([1.0]), nn.ReLU())
     with pytest.raises(TypeError, match="Module.hidden: .* would be neither trained nor saved"):

@@ -63,7 +63,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(put, monkeypatch):
     [b"", b"MATLAB 5.0 MAT-file".ljust(128) + b"\x0f\0\0\0\4\0\0\0none", bytes(200)],
     ids=["empty", "damaged", "zeros"],
 )
-def test_what_scipy_cannot_read_is_refused_by_name(tmp_path, monkeypatch, content):
+def test_a_file_that_scipy_cannot_read_is_refused_by_name(tmp_path, monkeypatch, content):
     (tmp_path / olivetti.NAME).write_bytes(content)
     monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path))
     with pytest.raises(ValueError, match=r"olivettifaces\.mat has SHA-256"):  # before anything looks into it

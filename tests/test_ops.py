@@ -693,7 +693,7 @@ def test_a_wrong_call_says_what_is_wrong(f, error, text):
         f()
 
 
-def test_numbers_that_would_be_lost_are_refused():
+def test_data_that_would_be_lost_are_refused():
     with pytest.raises(TypeError, match="complex128 holds no real numbers"):
         mg.astype(np.ones(2), complex)
     with pytest.raises(TypeError, match="masked array"):

@@ -116,7 +116,7 @@ def test_each_optimizer_follows_its_textbook_formula(kind, options, rng):
         (lambda xs: AdamW(xs, 0.02, (0.5, 0.7), 0.1, 0.3), [0.42089615359263477, -1.3071449135591147]),
     ],
 )
-def test_each_optimizer_goes_where_pytorch_goes(optimizer, expected):
+def test_each_optimizer_takes_the_steps_of_pytorch(optimizer, expected):
     x = parameter([0.5, -1.5])
     optimizer = optimizer([x])
     for t in range(STEPS):
@@ -186,7 +186,7 @@ def test_a_matrix_keeps_its_singular_vectors_and_gets_singular_values_of_about_o
     np.testing.assert_allclose(orthogonal(u), left * values @ right, atol=1e-6)
 
 
-def test_nothing_orthogonal_comes_of_no_gradient():
+def test_a_gradient_of_zero_gives_a_step_of_zero():
     assert not orthogonal(np.zeros((3, 2))).any()
 
 
@@ -203,7 +203,7 @@ def test_muon_steps_along_its_momentum_made_orthogonal(rng):
     np.testing.assert_allclose(p.data, x, rtol=1e-12)
 
 
-def test_an_entry_of_a_muon_step_has_the_size_of_one_of_adam(rng):
+def test_the_entries_of_a_muon_step_are_as_large_as_adams(rng):
     x, g = np.zeros((20, 50)), rng.normal(size=(20, 50))
     p = parameter(x)
     run(Muon([p], lr=1.0), [[g]])
@@ -462,7 +462,7 @@ def closure_of(loss, *xs):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-6), (np.float32, 1e-2)])
-def test_lbfgs_finds_rosenbrocks_minimum(dtype, tolerance):
+def test_lbfgs_finds_the_minimum_of_rosenbrocks_function(dtype, tolerance):
     x, y = parameter(-1.2, dtype), parameter(1.0, dtype)
     x_data = x.data
     loss = LBFGS([x, y]).step(closure_of(rosenbrock, x, y))

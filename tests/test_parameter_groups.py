@@ -12,7 +12,7 @@ def parameter(data):
 
 
 @pytest.mark.parametrize("kind", [SGD, RMSprop, Adam, AdamW])
-def test_a_group_steps_as_an_optimizer_of_its_own_would(kind, rng):
+def test_a_group_takes_the_steps_of_an_optimizer_of_its_own(kind, rng):
     start = rng.normal(size=(2, 4))
     grouped, alone = [parameter(x) for x in start], [parameter(x) for x in start]
     one = kind([{"params": grouped[:1]}, {"params": grouped[1:], "lr": 0.03, "weight_decay": 0.2}], lr=0.1)
@@ -52,6 +52,6 @@ def test_wrong_groups_are_refused(groups, message):
 
 
 @pytest.mark.parametrize("kind", [LBFGS, lambda xs: clip_grad_norm(xs, 1)])
-def test_what_knows_no_groups_says_so(kind):
+def test_an_optimizer_without_groups_says_so(kind):
     with pytest.raises(TypeError, match="parameter 0 is a dict; give one flat list"):
         kind([{"params": [parameter([1.0])]}])

@@ -50,7 +50,7 @@ def test_16_bit_grey_keeps_its_shades(tmp_path):
         np.testing.assert_array_equal(grey(path), GREY)
 
 
-def test_numbers_between_two_shades_become_the_nearer_one(tmp_path):
+def test_numbers_between_two_shades_are_rounded_to_the_nearer_one(tmp_path):
     Image.fromarray(np.array([[128, 129, 65406, 65407]], np.uint16)).save(tmp_path / "a.png")
     np.testing.assert_array_equal(grey(tmp_path / "a.png"), [[0, 1, 254, 255]])
 
@@ -83,7 +83,7 @@ def test_12_bit_and_float_tiffs_are_scaled_by_their_own_white(tmp_path):
         (np.array([0, np.nan, 1, 1], "<f4"), {"bits": 32, "kind": 3}, "from nan to nan"),
     ],
 )
-def test_numbers_whose_black_and_white_are_unknown_are_refused_by_file_and_mode(tmp_path, values, options, message):
+def test_images_whose_black_and_white_are_unknown_are_refused_by_file_and_mode(tmp_path, values, options, message):
     (tmp_path / "scan.tif").write_bytes(tiff(values.tobytes(), **options))
     with pytest.raises(ValueError, match=rf"scan\.tif cannot be read as a picture .*{message}"):
         read_rgb(tmp_path / "scan.tif")
@@ -105,7 +105,7 @@ def test_a_damaged_tiff_names_its_file_whatever_pillow_raises(tmp_path):
     assert raised - {OSError, SyntaxError, ValueError}  # of which there are more kinds than Pillow's own
 
 
-def test_a_picture_in_a_form_that_needs_another_program_is_refused(tmp_path):
+def test_a_picture_format_that_needs_another_program_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     with pytest.raises(ValueError, match=r"a\.png cannot be read as a picture \(UnidentifiedImageError"):
         read_rgb(tmp_path / "a.png")
@@ -127,7 +127,7 @@ IMPORTS = "import numpy, PIL.Image, demos.data.folder, demos.data.photos\n"
         ((65_535, 65_535), "DecompressionBombError"),
     ],
 )
-def test_a_picture_of_too_many_pixels_is_refused_at_its_header(tmp_path, call, sides, message):
+def test_a_picture_with_too_many_pixels_is_refused_from_its_header(tmp_path, call, sides, message):
     (tmp_path / "big.png").write_bytes(png(*sides, rows=0))
     got = limited.run(IMPORTS, f"demos.data.{call.format(path=str(tmp_path / 'big.png'))}", memory=100 << 20)
     assert "big.png cannot be read as a picture" in got and message in got
@@ -143,7 +143,7 @@ def test_one_row_of_pixels_does_not_grow_beyond_the_limit(tmp_path):
     assert photo(tmp_path / "row.png", 20).shape == (3, 20, 6000) and folder(tmp_path).images.shape == (1, 3, 64, 64)
 
 
-def test_a_result_of_too_many_pixels_is_refused_before_it_is_made(tmp_path):
+def test_a_result_with_too_many_pixels_is_refused_before_it_is_made(tmp_path):
     (tmp_path / "a.png").write_bytes(png(40, 10))
     code = f"demos.data.photos.photo({str(tmp_path / 'a.png')!r}, 2500)"
     assert "10000 x 2500 are 25 megapixels, the limit is 20" in limited.run(IMPORTS, code, memory=100 << 20)

@@ -140,7 +140,7 @@ def test_windows_of_more_pixels_than_a_byte_can_count():
 
 
 @pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 1)])
-def test_the_work_is_cut_into_parts_without_a_trace(kernel, stride, rng, monkeypatch):
+def test_cutting_the_work_into_parts_leaves_no_trace(kernel, stride, rng, monkeypatch):
     x = rng.normal(size=(7, 5, 31, 30)).astype(np.float32)
     geo = Geometry((31, 30), (kernel, kernel), (stride, stride), ((1, 0), (0, 1)))
 

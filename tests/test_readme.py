@@ -122,7 +122,7 @@ def check_install(words):
 
 
 @each_page
-def test_every_command_of_a_page_can_be_read_by_what_it_calls(page, monkeypatch, tmp_path):
+def test_every_command_on_a_page_is_understood_by_the_program_it_calls(page, monkeypatch, tmp_path):
     for words in commands(page):
         program = words[0].removeprefix(".venv/bin/")
         module = words[2] if program in ("python", "python3") and words[1] == "-m" else program
@@ -140,7 +140,7 @@ def test_every_command_of_a_page_can_be_read_by_what_it_calls(page, monkeypatch,
 @pytest.mark.parametrize(
     "words", [["autoencoder", "--modle", "conv"], ["autoencoder", "--model", "convex"], ["autoencode"]]
 )
-def test_a_command_with_a_misprint_is_noticed(words, monkeypatch, tmp_path, capsys):
+def test_a_misprinted_command_is_noticed(words, monkeypatch, tmp_path, capsys):
     with pytest.raises((SystemExit, AssertionError)):
         check_demo(words, monkeypatch, tmp_path)
 
@@ -180,7 +180,7 @@ def test_every_file_and_link_of_a_page_exists(page):
 
 
 @each_page
-def test_every_name_that_a_page_calls_by_its_module_exists(page):
+def test_every_qualified_name_on_a_page_exists(page):
     modules = {"mg": mg, "nn": nn, "optim": optim, "schedules": schedules}
     code = " ".join(re.findall(r"`[^`]+`", prose(page)))
     called = re.findall(r"\b(mg|nn|optim|schedules)\.(?!py\b)(\w+)", code)
@@ -188,7 +188,7 @@ def test_every_name_that_a_page_calls_by_its_module_exists(page):
 
 
 @each_page
-def test_every_environment_variable_of_a_page_is_read_somewhere(page):
+def test_every_environment_variable_on_a_page_is_read_somewhere(page):
     code = "".join(
         path.read_text() for folder in ("minigrad", "demos", "tests") for path in (ROOT / folder).rglob("*.py")
     )
@@ -231,7 +231,7 @@ def test_every_slide_has_a_row_in_the_order_of_its_lecture():
         assert {int(n) for n, _ in rows} == set(range(1, int(rows[-1][0]) + 1))
 
 
-def test_every_slide_is_told_or_to_come_or_has_a_model_a_command_and_a_picture():
+def test_every_slide_is_explained_or_planned_or_has_a_model_a_command_and_a_picture():
     for row in re.findall(r"^\| \d+[a-d]? \| .*$", MAP, re.M):
         model, command, picture = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[3:6])
         if model in ("", "to come"):
@@ -241,6 +241,6 @@ def test_every_slide_is_told_or_to_come_or_has_a_model_a_command_and_a_picture()
         assert re.fullmatch(rf"`out/{name}/[\w-]+\.png`|\[`{name}\.png`\]\(\.\./demos/pictures/{name}\.png\)", picture)
 
 
-def test_every_picture_that_is_kept_is_shown():
+def test_every_picture_in_the_repository_is_shown():
     shown = {name for page in PAGES for name in re.findall(r"pictures/(\w+\.png)", page.read_text())}
     assert {path.name for path in (ROOT / "demos" / "pictures").iterdir()} == shown

@@ -96,7 +96,7 @@ def test_a_rule_of_another_signature_is_refused(scale, wrong):
     [{}, {"x": rule}, {"x": rule, "y": rule, "z": rule}, {"y": rule, "x": rule}, {"x": rule, "factor": rule}],
     ids=["none at all", "one missing", "an unknown input", "another order", "a parameter"],
 )
-def test_rules_that_are_not_those_of_the_inputs_are_refused(scale, rules):
+def test_rules_that_do_not_match_the_inputs_are_refused(scale, rules):
     with pytest.raises(TypeError, match=r"scale.defvjp: rules for .* inputs.* \['x', 'y'\]"):
         scale.defvjp(**rules)
 
@@ -111,7 +111,7 @@ def test_a_rule_of_a_variadic_op_must_take_the_place_of_its_input(registry):
         total.defvjp(xs=lambda g, out, xs, axis: g)
 
 
-def test_a_second_op_of_one_name_is_refused(scale):
+def test_a_second_op_with_the_same_name_is_refused(scale):
     with pytest.raises(ValueError, match="scale: an op of this name exists already"):
         mg.op(scale.forward)
     assert mg.REGISTRY["scale"] is scale

@@ -86,7 +86,7 @@ def test_a_walk_goes_from_one_light_to_the_other_and_changes_nothing_else(rng):
     assert (between.albedo == codes.albedo[1]).all() and (between.warp == codes.warp[1]).all()
 
 
-def test_without_the_truth_only_what_needs_it_is_left_out(tmp_path, monkeypatch, rng):
+def test_without_ground_truth_only_what_needs_it_is_left_out(tmp_path, monkeypatch, rng):
     images = rng.random((40, 3, 64, 64), np.float32)
     monkeypatch.setattr(demo, "choose", lambda args: demo.Task(images[:24], images[24:]))
     args = {"data": "folder", "seed": 0, "epochs": 1, "quick": True, "resume": False, "device": "cpu"}

@@ -141,7 +141,7 @@ def test_a_point_that_is_nan_reads_nan_and_disturbs_no_other():
     np.testing.assert_array_equal(y.data, [[[[np.nan, 1.0]]] * 2])
 
 
-def test_sampling_is_cut_into_parts_without_a_trace(rng, monkeypatch):
+def test_cutting_the_sampling_into_parts_leaves_no_trace(rng, monkeypatch):
     x, grid = rng.normal(size=(7, 3, 40, 30)), rng.uniform(-1.2, 1.2, size=(7, 50, 40, 2))
     y = rng.normal(size=(7, 3, 50, 40))
     how = ("zeros", False)
@@ -265,7 +265,7 @@ def test_gram_matrix_holds_mean_products_of_channels(rng):
 # ---- layers ----------------------------------------------------------------------------------------------------------
 
 
-def test_layers_do_as_their_functions(rng):
+def test_layers_call_their_functions(rng):
     x = mg.Tensor(rng.normal(size=(2, 4, 3, 2)))
     assert np.array_equal(nn.Upsample(scale_factor=(2, 3))(x), mg.upsample(x, (2, 3)))
     assert np.array_equal(nn.Upsample(None, 1.5, "bilinear", True)(x), mg.upsample(x, 1.5, "bilinear", True))

@@ -63,7 +63,7 @@ def test_a_run_on_other_data_is_refused_under_the_same_settings(path, what):
     assert path.read_bytes() == before
 
 
-def test_the_layout_of_the_data_in_memory_is_no_difference(path):
+def test_the_memory_layout_of_the_data_makes_no_difference(path):
     train(path, epochs=2)
     train(path, np.asfortranarray(X), resumed=True)
 
@@ -75,7 +75,7 @@ def test_other_settings_are_refused(path):
 
 
 @pytest.mark.parametrize("name", resume.environment("cpu"))
-def test_another_environment_is_said_in_one_line(path, name, capsys):
+def test_another_environment_is_reported_in_one_line(path, name, capsys):
     here = resume.environment("cpu")[name]
     train(path, epochs=2)
     altered(path, lambda extra: extra["environment"].update({name: "another"}))
@@ -102,7 +102,7 @@ ALTERATIONS = {
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_what_no_training_writes_is_refused_and_nothing_changes(path, alteration):
+def test_a_state_that_no_training_writes_is_refused_and_nothing_changes(path, alteration):
     train(path, epochs=2)
     altered(path, ALTERATIONS[alteration])
     model, optimizer = net()

@@ -69,7 +69,7 @@ def test_numpy_scalars_come_back_as_arrays_without_axes(path):
     assert_same(saving.load(path)[0], {"x": np.array(1.5, "f4"), "n": np.array(3), "yes": np.array(True)})
 
 
-def test_nothing_at_all_comes_back_as_nothing(path):
+def test_no_arrays_come_back_as_no_arrays(path):
     saving.save(path, {})
     assert saving.load(path) == ({}, {})
 
@@ -83,7 +83,7 @@ def test_metadata_comes_back_as_json_keeps_it(path):
 @pytest.mark.parametrize(
     "x", ["text", np.array([None]), np.zeros(2, "c16"), np.zeros(2, "M8[s]"), np.zeros(1, "f4,i4")]
 )
-def test_what_safetensors_cannot_hold_is_refused_by_name(path, x):
+def test_arrays_that_safetensors_cannot_hold_are_refused_by_name(path, x):
     with pytest.raises(ValueError, match="'layer.weight' has dtype .* convert"):
         saving.save(path, {"layer.weight": x})
     assert not path.exists()
@@ -134,7 +134,7 @@ def test_arrays_come_in_the_order_of_their_names(path):
     assert list(saving.load(path)[0]) == sorted(names)
 
 
-def test_files_of_other_writers_load_without_metadata(path):
+def test_files_from_other_programs_load_without_metadata(path):
     from safetensors.numpy import save_file
 
     arrays = {"w": np.arange(6, dtype="f4").reshape(2, 3)}
@@ -163,7 +163,7 @@ def write_raw(path, header, content):
     path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + content)
 
 
-def test_safetensors_missing_says_how_to_install_it(path, monkeypatch):
+def test_a_missing_safetensors_package_is_named_with_how_to_install_it(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(ModuleNotFoundError, match="pip install safetensors"):
@@ -224,7 +224,7 @@ def test_a_checksum_whose_name_is_damaged_still_counts(path, old, new):
 
 
 @pytest.mark.parametrize("header", [{"format": "np"}, {"a": "0", "b": "1"}, {str(i): "minigrad" for i in range(9)}])
-def test_metadata_of_others_are_no_reason_to_refuse_a_file(path, header):
+def test_metadata_of_other_programs_do_not_make_a_file_refused(path, header):
     from safetensors.numpy import save
 
     path.write_bytes(save({"w": np.ones(3)}, header))
@@ -234,7 +234,7 @@ def test_metadata_of_others_are_no_reason_to_refuse_a_file(path, header):
 @pytest.mark.parametrize(
     "header", [{"minigrad": "{}"}, {"minigrad_crc32": "0"}, {"mimigrad": "{}", "minigrab_crc32": "0"}]
 )
-def test_a_file_that_says_it_is_ours_must_have_both_entries(path, header):
+def test_a_file_that_save_wrote_must_have_both_entries(path, header):
     from safetensors.numpy import save
 
     path.write_bytes(save({"w": np.ones(3)}, header))
@@ -251,7 +251,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
 @pytest.mark.parametrize(
     "text", [DEEP, f'{{"x": {DEEP}}}', f'{{"x": {"[" * 100}{"]" * 100}}}', "", "[]", "{", "9" * 5000]
 )
-def test_metadata_that_are_no_dict_of_some_depth_are_refused_under_a_checksum_that_fits(path, text):
+def test_metadata_that_are_not_a_shallow_dict_are_refused_even_with_a_valid_checksum(path, text):
     path.write_bytes(sealed(text))
     with pytest.raises(ValueError, match="arrays.safetensors has metadata that are n"):
         saving.load(path)
@@ -330,7 +330,7 @@ for n in itertools.count():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_process_killed_at_any_moment_leaves_a_whole_file(path, seed):
+def test_a_process_killed_at_any_moment_leaves_a_complete_file(path, seed):
     process = subprocess.Popen([sys.executable, "-c", SAVES_FOR_EVER, path], cwd=ROOT)
     try:
         deadline = time.monotonic() + 60
@@ -368,7 +368,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(path):
     assert_same(saving.load(path)[0], {"x": np.ones(3)})
 
 
-def test_a_file_system_that_cannot_sync_a_folder_is_no_error(path, monkeypatch):
+def test_a_file_system_that_cannot_sync_folders_causes_no_error(path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EINVAL, "folders cannot be synced")
 

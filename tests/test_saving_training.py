@@ -123,20 +123,20 @@ def refused(path, model, optimizer, rngs, message, **options):
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-def test_nothing_changes_where_anything_does_not_fit(path, misfit):
+def test_nothing_changes_if_anything_does_not_fit(path, misfit):
     saving.save_training(path, *parts(1.0), 3, rng_of())
     model, optimizer, rngs, message = MISFITS[misfit](*parts(0.0), rng_of())
     refused(path, model, optimizer, rngs, message)
 
 
-def test_nothing_changes_where_the_model_takes_its_arrays_and_the_optimizer_does_not(path):
+def test_nothing_changes_if_the_model_accepts_its_arrays_and_the_optimizer_does_not(path):
     model, optimizer = parts(1.0)
     optimizer.arrays["model.m"][1] = -1
     saving.save_training(path, model, optimizer, 3, rng_of())
     refused(path, *parts(0.0), rng_of(), "model.m is negative; nothing was changed")
 
 
-def test_nothing_changes_where_the_caller_refuses_epoch_or_extra(path):
+def test_nothing_changes_if_the_caller_refuses_epoch_or_extra(path):
     def check(epoch, extra):
         raise ValueError(f"{path}: {epoch} {extra}")
 
@@ -169,14 +169,14 @@ def net_and(optimizer):
 
 
 @pytest.mark.parametrize("made", OPTIMIZERS)
-def test_the_state_of_another_optimizer_is_refused_though_its_arrays_fit(path, made):
+def test_the_state_of_another_optimizer_is_refused_even_if_its_arrays_fit(path, made):
     saving.save_training(path, *net_and(made), 3, {})
     saving.load_training(path, *net_and(made), {})
     for another in OPTIMIZERS.keys() - {made}:
         refused(path, *net_and(another), {}, "optimizer")
 
 
-def test_the_learning_rate_that_a_schedule_has_set_goes_on(path):
+def test_the_learning_rate_that_a_schedule_has_set_is_restored(path):
     model, optimizer = net_and("Adam")
     optimizer.lr *= 0.5
     saving.save_training(path, model, optimizer, 3, {})
@@ -185,7 +185,7 @@ def test_the_learning_rate_that_a_schedule_has_set_goes_on(path):
     assert fresh.lr == 0.05
 
 
-def test_a_negative_count_of_steps_is_refused(path):
+def test_a_negative_step_count_is_refused(path):
     model, optimizer = net_and("Adam")
     optimizer.state["steps"][1] = -1
     saving.save_training(path, model, optimizer, 3, {})
@@ -244,7 +244,7 @@ def test_arrays_that_belong_to_no_part_are_refused(path):
     refused(path, *net_and("Adam"), {}, r"holds \['more'\]")
 
 
-def test_a_file_of_arrays_is_no_training_state(path):
+def test_a_file_of_arrays_is_not_a_training_state(path):
     saving.save(path, {"model.x": np.ones(3)}, {"epoch": 3})
     with pytest.raises(ValueError, match="holds arrays but no training state"):
         saving.load_training(path, *parts(0.0), {})

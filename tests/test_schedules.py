@@ -11,7 +11,7 @@ def values(schedule, *steps):
     return [schedule(step) for step in steps]
 
 
-def test_step_decay_multiplies_after_every_so_many_steps():
+def test_step_decay_multiplies_at_regular_intervals():
     assert values(step_decay(0.8, every=3, factor=0.5), 0, 2, 3, 5, 6, 30) == [0.8, 0.8, 0.4, 0.4, 0.2, 0.8 / 1024]
 
 

@@ -27,7 +27,7 @@ def test_the_encoder_makes_an_embedding_of_every_image(rng):
     assert model(Tensor(rng.random((2, 3, 8, 12), np.float32))).shape == (2, 5)
 
 
-def test_the_encoder_does_not_see_light_and_contrast(rng):
+def test_the_encoder_ignores_brightness_and_contrast(rng):
     model, x = Siamese((1, 8, 8), rng=rng), rng.random((2, 1, 8, 8), np.float32)
     np.testing.assert_allclose(model(Tensor(x)).numpy(), model(Tensor(0.3 * x + 0.5)).numpy(), atol=0.02)
 

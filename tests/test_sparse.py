@@ -161,6 +161,6 @@ def test_equal_arguments_draw_equal_bits_and_other_seeds_other_atoms(drawn):
         ({"length": 16, "atoms": 500}, r"\d+ atoms of length 16 fit in, not 500"),
     ],
 )
-def test_signals_that_cannot_be_drawn_say_why(options, message):
+def test_impossible_signals_are_refused_with_the_reason(options, message):
     with pytest.raises(ValueError, match=message):
         signals(5, **options)

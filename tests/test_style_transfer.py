@@ -60,7 +60,7 @@ def test_the_style_loss_is_the_formula_of_the_slide(rng):
     assert style_loss(own, wanted).item() == pytest.approx(total / (4 * N**2 * M**2))
 
 
-def test_the_style_does_not_tell_where_anything_is(rng):
+def test_the_style_does_not_depend_on_where_things_are(rng):
     f = rng.normal(size=(1, 3, 4, 5))
     moved = rng.permuted(f.reshape(1, 3, 20).transpose(2, 0, 1), axis=0)  # each of 60 numbers on its own
     together = f.reshape(1, 3, 20)[:, :, rng.permutation(20)].reshape(f.shape)
@@ -103,7 +103,7 @@ def test_a_mixture_of_styles_is_the_style_of_their_mean_gram_matrix(features, pi
     assert differences[0] > 0 and differences == pytest.approx([differences[0]] * 3)
 
 
-def test_styles_and_shares_must_be_as_many(features, pictures):
+def test_there_must_be_as_many_shares_as_styles(features, pictures):
     with pytest.raises(ValueError, match="2 styles and 1 shares"):
         StyleTransfer(features, *pictures, RECIPE, shares=[1.0])
     with pytest.raises(ValueError, match="0 styles"):
@@ -190,7 +190,7 @@ def test_styles_are_given_with_or_without_shares():
 
 
 @pytest.mark.parametrize("option", [["a.jpg", "b.jpg"], ["a.jpg", "0"], ["a.jpg", "-1"], ["a.jpg", "1", "2"]])
-def test_shares_that_are_none_are_refused(option):
+def test_invalid_shares_are_refused(option):
     with pytest.raises(ValueError, match="--style a.jpg .*: give one picture and at most one positive share"):
         read_styles([option])
 

@@ -52,7 +52,7 @@ def test_diamonds_visit_each_node_once(monkeypatch):
     assert len(calls) == 64
 
 
-def test_a_tensor_that_meets_itself_at_different_depths_waits_for_all_its_users():
+def test_a_tensor_used_at_different_depths_waits_for_all_its_users():
     x = leaf(2.0)
     a = x * x
     b = a * x
@@ -92,7 +92,7 @@ def test_only_leaves_that_require_gradients_get_one():
     assert c.grad is None and unused.grad is None
 
 
-def test_grad_leaves_the_grad_attribute_alone():
+def test_grad_does_not_touch_the_grad_attribute():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
     assert mg.grad(y, x).data.tolist() == [2.0, 4.0]
@@ -237,7 +237,7 @@ def test_no_grad_decorates_functions():
     assert (x + x).requires_grad
 
 
-def test_no_grad_is_of_one_thread():
+def test_no_grad_affects_one_thread_only():
     x, recorded = leaf(2.0), []
     with mg.no_grad():
         thread = threading.Thread(target=lambda: recorded.append((x * x).requires_grad))
@@ -343,7 +343,7 @@ def test_data_that_are_not_real_numbers_are_refused(data):
         mg.Tensor(data)
 
 
-def test_a_list_of_tensors_is_refused_with_a_mend():
+def test_a_list_of_tensors_is_refused_with_what_to_do():
     with pytest.raises(TypeError, match=r"got a list of Tensors; join them with mg\.stack or mg\.concatenate"):
         mg.Tensor([leaf(1.0), leaf(2.0)])
 
@@ -414,7 +414,7 @@ def test_repr_shows_numbers_dtype_and_whether_gradients_are_required():
     assert repr(leaf(1.0)) == "Tensor(1., dtype=float64, requires_grad=True)"
 
 
-def test_item_assignment_names_the_way_out():
+def test_item_assignment_says_what_to_do_instead():
     x = leaf(1.0, 2.0)
     with pytest.raises(TypeError, match=r"not changed in place.*mg\.where"):
         x[0] = 7.0
@@ -549,7 +549,7 @@ def test_numpys_comparisons_of_arrays_take_tensors():
     ],
     ids=["ufunc method", "outer", "unknown ufunc", "out", "where", "unknown function", "linalg"],
 )
-def test_what_numpy_offers_beyond_the_ops_is_refused_with_a_mend(f, name):
+def test_numpy_functions_without_an_op_are_refused_with_what_to_do(f, name):
     with pytest.raises(TypeError, match=name) as caught:
         f(leaf(1.0, 2.0))
     assert "x.numpy()" in str(caught.value)
@@ -602,7 +602,7 @@ def test_detect_anomaly_does_not_blame_the_op_that_was_given_a_nan():
         mg.exp(mg.Tensor([np.nan, 1.0]))
 
 
-def test_detect_anomaly_lets_good_numbers_and_integers_pass_and_ends():
+def test_detect_anomaly_accepts_finite_numbers_and_integers_and_can_be_left():
     with mg.detect_anomaly():
         assert mg.exp(leaf(1.0)).item() == np.exp(1.0)
         assert (mg.Tensor([1, 2]) * 3).data.tolist() == [3, 6]
@@ -663,11 +663,11 @@ def test_whole_number_tensors_index_and_tensors_of_one_element_format():
 @pytest.mark.parametrize(
     "call", [lambda: mg.nll_loss(np.zeros((2, 3)), np.array([0, 1])), lambda: mg.l1_loss(leaf([1.0]), [1.0])]
 )
-def test_arrays_and_lists_are_taken_for_tensors(call):
+def test_arrays_and_lists_are_accepted_as_tensors(call):
     assert call().item() == 0
 
 
-def test_an_op_that_returns_no_array_is_named_as_the_mistake(registry):
+def test_an_op_that_returns_no_array_is_named_as_the_culprit(registry):
     @mg.op
     def planted(x, /):
         return [1.0]

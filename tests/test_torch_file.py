@@ -107,7 +107,7 @@ def test_scalars_empty_transposed_and_expanded_tensors_come_back(load):
     offset=st.integers(0, 14),
     axes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=3),
 )
-def test_a_tensor_is_the_numbers_that_its_strides_reach_or_an_error(tmp_path_factory, container, length, offset, axes):
+def test_a_tensor_holds_what_its_strides_reach_or_is_refused(tmp_path_factory, container, length, offset, axes):
     numbers = np.arange(length, dtype="<f4")
     size, stride = tuple(n for n, _ in axes), tuple(step for _, step in axes)
     path = tmp_path_factory.getbasetemp() / "strides.pth"
@@ -143,7 +143,7 @@ def test_only_the_tensors_of_a_state_dict_come_back(load):
     assert load(state_dict(), {}) == {}
 
 
-def test_a_nested_checkpoint_names_its_keys_and_opens_with_one_of_them(load):
+def test_a_nested_checkpoint_lists_its_keys_and_loads_with_one_of_them(load):
     x = tensor(storage(SIX), 0, (6,), (1,))
     content = {"state_dict": {"x": x}, "epoch": 3}
     with pytest.raises(ValueError, match=r"weights.pth holds a dict with the keys \['state_dict', 'epoch'\].*key="):
@@ -158,12 +158,12 @@ def test_a_nested_checkpoint_names_its_keys_and_opens_with_one_of_them(load):
 
 
 @pytest.mark.parametrize("content", [[1, 2], 3, {"epoch": 3}, Call(Name("torch.Size"), ((),))])
-def test_what_is_no_state_dict_is_refused(load, content):
+def test_a_file_without_a_state_dict_is_refused(load, content):
     with pytest.raises(ValueError, match="not a state dict"):
         load(content, {})
 
 
-def test_names_that_are_no_strings_are_refused(load):
+def test_names_that_are_not_strings_are_refused(load):
     with pytest.raises(ValueError, match="not a state dict"):
         load({4: tensor(storage(SIX), 0, (6,), (1,))}, {"0": SIX})
 
@@ -254,7 +254,7 @@ def test_a_pickle_cannot_change_how_later_files_are_read(load, name, state):
     assert_same(load(good, {"0": SIX})["x"], SIX)
 
 
-def test_sizes_that_could_change_once_they_are_checked_are_refused(load):
+def test_sizes_that_could_change_after_the_check_are_refused(load):
     with pytest.raises(ValueError, match="not a tuple"):
         load({"x": tensor(storage(SIX), 0, [2], [2])}, {"0": SIX})
 
@@ -322,7 +322,7 @@ def test_many_views_of_one_storage_cannot_fill_the_memory(load):
         load({f"x{i}": tensor(one, 0, numbers.shape, (1,)) for i in range(200)}, {"0": numbers})
 
 
-def test_a_memory_slot_of_any_number_costs_no_memory(load):
+def test_a_huge_memory_slot_number_costs_no_memory(load):
     far = Raw(instructions(tensor(storage(SIX), 0, (6,), (1,))) + b"r\xff\xff\xff\x7f")
     assert_same(load({"x": far, "y": Raw(b"j\xff\xff\xff\x7f")}, {"0": SIX})["y"], SIX)
 

@@ -53,20 +53,20 @@ def run(tmp_path, **options):
     return Run("demo", Namespace(**(common | options)), epochs=40, quick_epochs=2, model="conv")
 
 
-def test_epochs_are_those_asked_for_else_a_few_in_a_quick_run_else_the_demos(tmp_path):
+def test_epochs_come_from_the_option_or_else_from_quick_or_else_from_the_demo(tmp_path):
     assert run(tmp_path).epochs == 40
     assert run(tmp_path, quick=True).epochs == 2
     assert run(tmp_path, quick=True, epochs=0).epochs == 0
 
 
-def test_what_training_depends_on_stands_in_the_metrics_and_what_is_noted_stands_there_alone(tmp_path):
+def test_settings_and_notes_are_in_the_metrics_and_only_settings_decide_about_resuming(tmp_path):
     made = run(tmp_path)
     made.results.note(unseen=7)
     assert made.settings == {"data": "d", "seed": 3, "epochs": 40, "model": "conv"}
     assert made.results.record["settings"] == made.settings | {"unseen": 7}
 
 
-def test_a_training_is_resumed_under_its_own_settings_alone(tmp_path):
+def test_training_resumes_only_under_its_own_settings(tmp_path):
     def fit(**settings):
         made = run(tmp_path, epochs=1, resume=True)
         model = nn.Linear(3, 2, rng=made.rng())

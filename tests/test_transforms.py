@@ -134,7 +134,7 @@ def test_a_tensor_that_is_read_twice_gets_both_gradients_once():
         np.testing.assert_allclose(kept, plain, rtol=1e-12)
 
 
-def test_a_checkpoint_keeps_nothing_that_is_inside():
+def test_a_checkpoint_keeps_no_results_from_inside():
     x = mg.Tensor(X, requires_grad=True)
     held = []
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_keeps_nothing_that_is_inside():
     np.testing.assert_allclose(x.grad, np.cos(np.exp(X)) * np.exp(X))
 
 
-def test_random_numbers_are_drawn_again_from_the_generators_named():
+def test_random_numbers_are_drawn_again_from_the_given_generators():
     rng = np.random.default_rng(3)
     noisy = lambda x: x * mg.Tensor(rng.normal(size=3))  # noqa: E731
     x = mg.Tensor(X, requires_grad=True)

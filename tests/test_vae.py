@@ -63,7 +63,7 @@ def test_codes_are_drawn_with_the_mean_and_variance_that_the_encoder_gives(rng):
     np.testing.assert_allclose(np.log(z.var(axis=0)), log_variance, atol=0.02)
 
 
-def test_the_loss_of_binary_pixels_is_their_surprise_and_the_divergence_in_nats_an_image(rng):
+def test_the_loss_of_binary_pixels_is_their_surprise_plus_the_divergence_in_nats_per_image(rng):
     model, x = dense(rng), Tensor((rng.random((6, *SHAPE)) < 0.5).astype(np.float32))
     model.rng = np.random.default_rng(1)
     surprise, divergence = loss_terms(model, x)

@@ -49,7 +49,7 @@ def activations(rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_objective_is_its_formula_with_one_index_or_one_an_image(kind, rng):
+def test_every_objective_is_its_formula_with_one_index_or_one_per_image(kind, rng):
     a = activations(rng, kind)
     for index in (2, [3, 0, 2]):
         expected = [by_hand(image, kind, k) for image, k in zip(a, np.broadcast_to(index, 3))]
@@ -73,7 +73,7 @@ def test_the_gradient_of_every_objective_passes_the_check(kind, rng):
         ((2, 4), "hidden unit", 0.5, "must be a whole number"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(shape, kind, index, message):
+def test_an_objective_that_cannot_be_measured_is_refused(shape, kind, index, message):
     with pytest.raises(ValueError, match=message):
         measure(Tensor(np.zeros(shape)), kind, index)
 
@@ -127,7 +127,7 @@ def test_images_of_two_channels_are_refused(rng):
         FourierImage(1, (2, 8, 8), rng=rng)
 
 
-def test_a_transformation_moves_what_is_seen_by_no_more_than_it_says(rng):
+def test_a_transformation_moves_the_image_by_no_more_than_it_says(rng):
     y, x = np.mgrid[:40, :60].astype(np.float32)
     seen = transform(Tensor(np.stack([x, y])[None].repeat(200, axis=0)), rng).numpy()  # the colours say where
     moved = seen[:, :, 20, 30] - [30, 20]
@@ -143,7 +143,7 @@ def test_a_transformation_moves_what_is_seen_by_no_more_than_it_says(rng):
 # ---- ascent ----------------------------------------------------------------------------------------------------------
 
 
-def test_gradients_pass_relus_that_are_silent_for_a_whole_image_and_only_those():
+def test_gradients_pass_relus_that_are_silent_for_a_whole_image_and_no_others():
     x = Tensor(np.array([[-1.0, -2.0], [-1.0, 2.0]]), requires_grad=True)
     g = np.array([[-3.0, 3.0], [-3.0, 3.0]])  # a step against g raises the first column
     usual = [[0, 0], [0, 3]]

@@ -58,6 +58,7 @@ class Module:
 
     def _check_findable(self, name: str, value: Any) -> None:
         """Refuse parameters, buffers and modules in containers where they would be neither trained nor saved."""
+        # a list of modules is searched, so only what is in dicts, in nested lists or bare in a list would be missed
         hidden: list[Any] = []
         if isinstance(value, dict):
             hidden = [part for part in value.values() if isinstance(part, Parameter | Buffer | Module)]
@@ -168,7 +169,7 @@ class Module:
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, and convert floating-point ones to a dtype; return itself.
 
-        Gradients are dropped. Make the optimiser afterwards, because its state takes the device and dtype of the
+        Gradients are dropped. Make the optimizer afterwards, because its state takes the device and dtype of the
         parameters. TypeError for a dtype that is not floating-point, in which nothing could be learned.
         """
         if dtype is not None and np.dtype(dtype).kind != "f":

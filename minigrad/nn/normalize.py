@@ -11,7 +11,7 @@ from .module import Buffer, Module, Parameter
 
 
 class LayerNorm(Module):
-    """Standardize each example over its last axes, then scale and shift each element: x (.., *normalized_shape)."""
+    """Standardise each example over its last axes, then scale and shift each element: x (.., *normalized_shape)."""
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -27,7 +27,7 @@ class LayerNorm(Module):
 
 
 class BatchNorm1d(Module):
-    """Standardize each channel over the batch, then scale and shift it: (N, C) or (N, C, L).
+    """Standardise each channel over the batch, then scale and shift it: (N, C) or (N, C, L).
 
     Training uses the batch's own mean and variance, and keeps a running average of them (of the unbiased variance), in
     which the newest has the weight momentum. Evaluation uses that average. Ioffe & Szegedy 2015, arXiv 1502.03167.
@@ -75,7 +75,7 @@ class BatchNorm2d(BatchNorm1d):
 
 
 class GroupNorm(Module):
-    """Standardize each group of channels of each example, then (affine) scale and shift each channel: (N,C,..).
+    """Standardise each group of channels of each example, then (affine) scale and shift each channel: (N,C,..).
 
     Wu & He 2018, arXiv 1803.08494.
     """
@@ -96,7 +96,7 @@ class GroupNorm(Module):
 
 
 class InstanceNorm2d(GroupNorm):
-    """Standardize each channel of each image by itself, then (affine) scale and shift it: (N,C,H,W).
+    """Standardise each channel of each image by itself, then (affine) scale and shift it: (N,C,H,W).
 
     Ulyanov et al. 2016, arXiv 1607.08022. For separate weights per example, use mg.instance_norm.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,7 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
         work = count(*inputs, out) if count else 0
         rows.append((name, type(module).__name__, shape, sum(p.size for p in new), work))
 
-    # run the model once, and leave it in the modes that it was in
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    before = Module.observer
-    Module.observer = observe
-    try:
-        with no_grad():
-            model.eval()(Tensor(np.zeros(input_shape, dtype)))
-    finally:
-        Module.observer = before
-        for module, training in modes:
-            module.training = training
+    _run(model, Tensor(np.zeros(input_shape, dtype)), observe)
 
     # parameters that belong to no layer, such as a module's own beside its parts
     outside = sum(p.size for p in model.parameters() if id(p) not in counted)
@@ -53,6 +44,20 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
     table = _table(rows, sum(math.prod(p.shape) for p in model.parameters()))
     print(table)
     return table
+
+
+def _run(model: Module, x: Tensor, observe: Callable) -> None:
+    """Run the model in evaluation mode, observed, and leave its modes and the observer as they were."""
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    before = Module.observer
+    Module.observer = observe
+    try:
+        with no_grad():
+            model.eval()(x)
+    finally:
+        Module.observer = before
+        for module, training in modes:
+            module.training = training
 
 
 def _table(rows: list[tuple[str, str, str, int, int]], parameters: int) -> str:

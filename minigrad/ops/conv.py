@@ -91,15 +91,18 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, gro
     """
     x, w = _tensors("conv_transpose2d", x, w, b)
     geo = _geometry("conv_transpose2d", (1, 1), w.shape[2:], stride, padding, dilation, groups)
+
+    # output_padding, of which whole strides become zeros at the end of x
     extra = pair("conv_transpose2d: output_padding", output_padding, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, geo.stride, geo.dilation)):
         raise ValueError(
             f"conv_transpose2d: output_padding is {extra}; it must be less than the stride, {geo.stride}, or the"
             f" dilation, {geo.dilation}"
         )
-    # adding a whole stride to the output is adding a zero to the end of x
     x = pad(x, ((0, 0), (0, 0), *((0, e // s) for e, s in zip(extra, geo.stride))))
     extra = tuple(e % s for e, s in zip(extra, geo.stride))
+
+    # the output's size: windows at all positions of x, without the padding
     H, W = (
         (n - 1) * s - before - after + span + e
         for n, s, (before, after), span, e in zip(x.shape[2:], geo.stride, geo.padding, geo.extent, extra)

@@ -41,7 +41,7 @@ standardize.defvjp(x=_standardize_rule)
 
 
 def layer_norm(x, *, axis=-1, w=None, b=None, eps=1e-5):
-    """Standardize each example over axis, then scale by w and shift by b. Ba et al. 2016, arXiv 1607.06450.
+    """Standardise each example over axis, then scale by w and shift by b. Ba et al. 2016, arXiv 1607.06450.
 
     w, b: None, or tensors that broadcast against the normalised axes.
     """
@@ -49,7 +49,7 @@ def layer_norm(x, *, axis=-1, w=None, b=None, eps=1e-5):
 
 
 def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
-    """Standardize each channel (axis 1), then scale by w and shift by b. x (N,C,..), the others (C) or None.
+    """Standardise each channel (axis 1), then scale by w and shift by b. x (N,C,..), the others (C) or None.
 
     It takes the batch's own mean and variance, as in training, or given ones, as in evaluation.
     """
@@ -63,7 +63,7 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
 
 
 def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
-    """Standardize each group of channels of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
+    """Standardise each group of channels of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
 
     w, b: (C), or (N,C) for separate ones per example, or None. ValueError if num_groups does not divide C.
     Wu & He 2018, arXiv 1803.08494.
@@ -77,7 +77,7 @@ def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
 
 
 def instance_norm(x, *, w=None, b=None, eps=1e-5):
-    """Standardize each channel of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
+    """Standardise each channel of each example, then scale by w and shift by b. x (N,C,..) -> (N,C,..).
 
     w, b: (C), or (N,C) for separate ones per example (conditional: one pair per style), or None.
     Ulyanov et al. 2016, arXiv 1607.08022; Dumoulin et al. 2017, arXiv 1610.07629.

@@ -192,7 +192,7 @@ def take(x, indices, axis=None):
 
 
 def take_along_axis(x, indices, axis):
-    """Pick elements along an axis: out[i, j] = x[indices[i, j], j] for axis 0. Of x made flat if axis is None.
+    """Pick elements along an axis: out[i, j] = x[indices[i, j], j] for axis 0. Of the flattened x if axis is None.
 
     indices has as many axes as x, and but for axis the same lengths, or 1. ValueError, IndexError.
     """

@@ -83,6 +83,7 @@ class Adam(Optimizer):
         b1, b2 = self.betas
         m += (1 - b1) * (g - m)
         s += (1 - b2) * (g * g - s)
+
         # m' / (sqrt(s') + eps) with numerator and denominator multiplied by sqrt(1 - b2^t): fewer passes over memory
         root = math.sqrt(1 - b2**t)
         d = xp(s).sqrt(s)

@@ -1,4 +1,4 @@
-"""L-BFGS: all parameters as one long vector, which SciPy minimizes over."""
+"""L-BFGS: all parameters as one long vector, which SciPy minimises over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .optimizer import Parameters, check_number, check_parameters
 
 
 class LBFGS:
-    """Minimize a smooth loss without noise, such as that of one image, by Newton-like steps.
+    """Minimise a smooth loss without noise, such as that of one image, by Newton-like steps.
 
     The last `history` changes of the parameters and of their gradient stand in for the inverse Hessian. It stops after
     max_iterations, once no element of the gradient exceeds tolerance, or when the loss falls no further.
@@ -31,7 +31,7 @@ class LBFGS:
         self.tolerance = check_number("LBFGS: tolerance", tolerance)
 
     def step(self, closure: Callable[[], Tensor], callback: Callable[[int, float], Any] = lambda *_: None) -> float:
-        """Run a whole minimization, leave the parameters at the best point found, also on an error; return its loss.
+        """Run a whole minimisation, leave the parameters at the best point found, also on an error; return its loss.
 
         closure: computes the loss, calls its backward() and returns it; the gradients are cleared beforehand.
         callback(iteration, loss): called after each iteration, from 1; it may raise StopIteration to end the step.
@@ -44,6 +44,7 @@ class LBFGS:
         best = _flat([x.data for x in self.parameters])
         iterations = itertools.count(1)
 
+        # SciPy asks for the loss and gradient at points of its choice, the last of which need not be the best
         def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
             nonlocal best_loss, best
             self._place(point)

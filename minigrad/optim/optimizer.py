@@ -46,7 +46,7 @@ class Optimizer:
             decay = self._number("weight_decay of a group", group.get("weight_decay", self.weight_decay))
             self.weight_decays += [decay] * len(xs)
 
-        # an optimizer that goes on from a saved state must have been made with the same numbers
+        # an optimizer that resumes from a saved state must have been made with the same numbers
         numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float | list | tuple)}
         self.made_with = {"class": type(self).__name__, **numbers}
 
@@ -64,12 +64,17 @@ class Optimizer:
         """
         self.lr = self._number("lr", self.lr)  # as a float: a NumPy scalar from a schedule would widen float32
         ready = [(i, x.data, x.grad.data) for i, x in enumerate(self.parameters) if x.grad is not None]
+
+        # check all of them before the first one changes
         for i, x, g in ready:
             self._check_alike(i, x, g)
+
         for i, x, g in ready:
             self.state["steps"][i] += 1
             t = self.state["steps"][i].item()
             lr, weight_decay = self.lr * self.lr_factors[i], self.weight_decays[i]
+
+            # piece by piece, in float32 if the parameter is float16
             wide = widened(x)
             for x_chunk, g_chunk, *state in self.pieces(wide, widened(g), *self._state_of(i)):
                 if weight_decay:
@@ -95,7 +100,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of the step counts, "steps", and of the state, "m.0", "m.1" and so on.
 
-        Another optimizer that was made with the same arguments, see made_with, goes on from them bit for bit.
+        Another optimizer that was made with the same arguments, see made_with, resumes from them bit for bit.
         """
         return {name: to_device(a, "cpu").copy() for name, a in self.state.items()}
 

@@ -132,7 +132,7 @@ def _checked_state(path: FilePath, name: str, stored: Any, rng: np.random.Genera
     trial = kind()
     try:
         trial.state = stored
-    except Exception as error:  # NumPy raises nearly anything for what is no state
+    except Exception as error:  # NumPy raises nearly anything for an invalid state
         what = shortened(f"{type(error).__name__}: {error}")
         raise ValueError(f"{path}: the state of generator {name!r} is invalid ({what}); start the run again") from error
 
