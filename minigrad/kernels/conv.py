@@ -21,7 +21,9 @@ from .layout import chwn, groups, nchw
 def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """Slide w over x, and add b (O) if given: definitions.conv2d. -> (N,O,oh,ow), in memory as O,oh,ow,N."""
     G, turned = geo.groups, _turned(geo)
-    out = np.empty((len(w), *geo.output, len(x)), np.result_type(x, w, *([] if b is None else [b])))
+    dtype = np.result_type(x, w, *([] if b is None else [b]))
+    out = np.empty((len(w), *geo.output, len(x)), dtype)
+    # each group by itself, straight into its part of out
     for xi, wi, bi, oi in zip(groups(chwn(x), G), groups(w, G), _biases(b, G), groups(out, G)):
         if winograd.pays(xi, wi, geo):
             winograd.convolve(xi, wi, bi, oi, geo)
@@ -34,14 +36,13 @@ def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = N
 
 def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """Spread g over the windows it came from, and add b (C): definitions.conv_transpose2d. -> (N,C,H,W)."""
-    if geo.dilation != (1, 1) and not np.isfinite(g).all():  # by 0 * inf it would spread over the zeros below
-        return _transposed_by_columns(g, w, geo) + (0 if b is None else b[:, None, None])
-    if geo.dilation != (1, 1):  # rare: the kernel with zeros between its taps is a kernel without dilation
-        wide = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
-        wide[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
-        w, geo = wide, Geometry(geo.input, geo.extent, geo.stride, geo.padding, (1, 1), geo.groups)
+    if geo.dilation != (1, 1):  # rare
+        if not np.isfinite(g).all():  # by 0 * inf it would spread over the zeros between the taps
+            return _transposed_by_columns(g, w, geo) + (0 if b is None else b[:, None, None])
+        w, geo = _without_dilation(w, geo)
     G, turned = geo.groups, _turned(geo)
-    out = np.empty((w.shape[1] * G, *geo.input, len(g)), np.result_type(g, w, *([] if b is None else [b])))
+    dtype = np.result_type(g, w, *([] if b is None else [b]))
+    out = np.empty((w.shape[1] * G, *geo.input, len(g)), dtype)
     for gi, wi, bi, oi in zip(groups(g.transpose(1, 2, 3, 0), G), groups(w, G), _biases(b, G), groups(out, G)):
         if turned and winograd.pays(gi, _turn(wi), turned):
             winograd.convolve(gi, _turn(wi), bi, oi, turned)
@@ -61,7 +62,15 @@ def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
             parts.append(_turn(gather.correlate(gi, xi, turned)))
         else:
             parts.append(gather.correlate(xi, gi, geo))
-    return np.ascontiguousarray(np.concatenate(parts) if len(parts) > 1 else parts[0], np.result_type(x, g))
+    out = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return np.ascontiguousarray(out, np.result_type(x, g))
+
+
+def _without_dilation(w: np.ndarray, geo: Geometry) -> tuple[np.ndarray, Geometry]:
+    """Return the kernel with zeros between its taps, which is one without dilation, and its geometry."""
+    wide = np.zeros((*w.shape[:2], *geo.extent), w.dtype)
+    wide[:, :, :: geo.dilation[0], :: geo.dilation[1]] = w
+    return wide, Geometry(geo.input, geo.extent, geo.stride, geo.padding, (1, 1), geo.groups)
 
 
 def _transposed_by_columns(g: np.ndarray, w: np.ndarray, geo: Geometry) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Pair = tuple[int, int]
+Tap = tuple[int, slice, slice]  # a place of the kernel along an axis, positions of the kernel, pixels
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,27 @@ def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:
 
 
 def inside(first: int, step: int, size: int, n: int) -> tuple[int, int]:
-    """Return the range of those i in range(n) for which first + i step lies in range(size)."""
+    """Return the range of those i in range(n) for which first + i step lies in range(size).
+
+    All that kernels know of borders: the rest of range(n) lies in the padding, before and behind.
+    """
     start = min(n, max(0, -(first // step)))
     return start, max(start, min(n, (size - 1 - first) // step + 1))
 
 
-def taps(geo: Geometry, axis: int) -> Iterator[tuple[int, slice, slice]]:
+def taps(geo: Geometry, axis: int) -> Iterator[Tap]:
     """Yield, for each place k of the kernel along an axis, the positions at which it lies on a pixel, and those pixels.
 
     Kernel 3 over pixels 0 to 3, stride 2, a pixel of padding at both ends; below each position the places k:
 
         pixels        .  0  1  2  3  .
-        position 0    0  1  2                k = 0: positions 1:2 on pixels 1:2:2
-        position 1          0  1  2          k = 1: positions 0:2 on pixels 0:3:2
+        position 0    0  1  2                k = 0: positions 1:2 on pixels 1:3:2
+        position 1          0  1  2          k = 1: positions 0:2 on pixels 0:4:2
 
-    A place that meets padding only is left out.
+    A place that meets padding only has two empty slices.
     """
     size, stride, outputs = geo.input[axis], geo.stride[axis], geo.output[axis]
     for k in range(geo.kernel[axis]):
-        first = k * geo.dilation[axis] - geo.padding[axis][0]  # the pixel under it at position 0
-        start, stop = inside(first, stride, size, outputs)
-        if start < stop:
-            pixel, last = first + start * stride, first + (stop - 1) * stride
-            yield k, slice(start, stop), slice(pixel, last + 1, stride)
+        pixel = k * geo.dilation[axis] - geo.padding[axis][0]  # the one under k at position 0
+        start, stop = inside(pixel, stride, size, outputs)
+        yield k, slice(start, stop), slice(pixel + start * stride, pixel + stop * stride, stride)

@@ -2,9 +2,22 @@
 
 A point lies between four pixels, its corners, at (a, b) in [0, 1] rightwards and downwards from the first of them:
 
-    out = (1-b) ((1-a) x00 + a x01) + b ((1-a) x10 + a x11)
+    x00 -- a -->|         x01
+     |          |
+     b          |               out = (1-b) ((1-a) x00 + a x01) + b ((1-a) x10 + a x11)
+     |          |
+     v ---------*
+
+    x10                   x11
 
 The image is surrounded by one pixel of zeros, so that all four exist, and what lies further out is clipped to its rim.
+A plane of 2 x 3 pixels, its places numbered as they lie in memory; the corners of a point at 6 are 6, 7, 11 and 12:
+
+     0  1  2  3  4
+     5 [6  7  8] 9
+    10[11 12 13]14
+    15 16 17 18 19
+
 The definitions of all three kernels, pixel by pixel, stand in definitions.py.
 """
 
@@ -26,8 +39,8 @@ def grid_sample(x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corner
     out = np.empty((*x.shape[:2], *grid.shape[1:3]), x.dtype)
 
     def sample(some: slice) -> None:
-        start, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
-        x00, x01, x10, x11 = _corner_values(x[some], start)
+        first, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
+        x00, x01, x10, x11 = _corner_values(x[some], first)
         values = _between(_between(x00, x01, a), _between(x10, x11, a), b)
         values = values.reshape(x.shape[1], len(out[some]), *out.shape[2:])  # (C, N oh ow) -> (C,N,oh,ow)
         out[some] = values.swapaxes(0, 1)
@@ -43,11 +56,13 @@ def grid_sample_grid(
     out = np.empty(grid.shape, grid.dtype)
 
     def differentiate(some: slice) -> None:
-        start, a, b, slopes = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
+        first, a, b, slopes = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
         rows = _rows(g[some])
-        s00, s01, s10, s11 = (np.einsum("cp,cp->p", corner, rows) for corner in _corner_values(x[some], start))
+        # channels count together: s is the sum of g x over them, for each corner of each point
+        s00, s01, s10, s11 = (np.einsum("cp,cp->p", corner, rows) for corner in _corner_values(x[some], first))
+        # d/da and d/db of the formula above, then by the chain rule d/dgrid
         twist = s11 - s10 - s01 + s00
-        change = np.stack([s01 - s00 + b * twist, s10 - s00 + a * twist], axis=-1)
+        change = np.stack([s01 - s00 + b * twist, s10 - s00 + a * twist], axis=-1)  # (P,2)
         out[some] = change.reshape(slopes.shape) * slopes
 
     _in_blocks(differentiate, g.shape)
@@ -62,14 +77,15 @@ def grid_sample_input(
     out = np.empty(input_shape, g.dtype)
 
     def spread(some: slice) -> None:
-        start, a, b, _ = _locate_all(grid[some], (H, W), padding_mode, align_corners)
+        first, a, b, _ = _locate_all(grid[some], (H, W), padding_mode, align_corners)
         rows = _rows(g[some])
-        n = len(out[some]) * (H + 2) * (W + 2)
-        padded = np.zeros((C, n))
+        places = len(out[some]) * (H + 2) * (W + 2)
+        padded = np.zeros((C, places))  # float64, as bincount adds
         weights = (1 - b) * (1 - a), (1 - b) * a, b * (1 - a), b * a
+        # one corner at a time: what falls on each first corner is added up, and put where that corner is
         for offset, weight in zip(corner_offsets(W), weights):
             for c in range(C):
-                padded[c, offset:] += np.bincount(start, rows[c] * weight, n)[: n - offset]
+                padded[c, offset:] += np.bincount(first, rows[c] * weight, places)[: places - offset]
         out[some] = padded.reshape(C, len(out[some]), H + 2, W + 2)[:, :, 1:-1, 1:-1].swapaxes(0, 1)
 
     _in_blocks(spread, g.shape)
@@ -104,10 +120,12 @@ def _pixel(c: Array, n: int, padding_mode: str, align_corners: bool) -> tuple[Ar
     -1 and 1 are the centres of the outer pixels with align_corners, else their outer edges.
     """
     scale = (n - 1) / 2 if align_corners else n / 2
-    p, slope = c * scale + (n + 1) / 2, xp(c).full(c.shape, scale, c.dtype)
+    p = c * scale + (n + 1) / 2
+    slope = xp(c).full(c.shape, scale, c.dtype)
     if padding_mode == "zeros":
         return p.clip(0, n + 1), slope * ((p >= 0) & (p < n + 1))
     if padding_mode == "reflection" and scale > 0:  # back and forth between the mirrors: a triangle wave
+        # mirror: the first of two, span apart
         mirror, span = (1, n - 1) if align_corners else (0.5, n)
         from_mirror = p - mirror
         phase = xp(c).abs(from_mirror) % (2 * span)
@@ -150,7 +168,7 @@ def _corner_values(x: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
     padded = np.zeros((C, N, H + 2, W + 2), x.dtype)
     padded[:, :, 1:-1, 1:-1] = x.swapaxes(0, 1)
     planes = padded.reshape(C, N * (H + 2) * (W + 2))
-    # every index is legal, and "clip" is the mode that does not look first
+    # every index is legal; mode "clip" does not check before it takes them
     return [planes[:, offset:].take(first, axis=1, mode="clip") for offset in corner_offsets(W)]
 
 

@@ -11,11 +11,13 @@ def masked(x: np.ndarray, mask: np.ndarray | bool, out: np.ndarray | None = None
     A product with the mask would turn infinities and NaNs that are left out into NaN, and np.where takes eight times
     as long on a random mask. So it is the bits that are multiplied, as whole numbers: by 1 they stay, by 0 all are 0.
     """
-    if out is None:  # in the order in memory of the one that has an order: one number repeated has none
+    if out is None:
+        # in the same order in memory as x, or as the mask if x is one number repeated, which has no order
         out = np.empty_like(mask if 0 in x.strides else x, x.dtype, shape=np.broadcast(x, mask).shape)
+
     if x.itemsize > 8:  # long double: no whole number is as wide
         out[...] = np.where(mask, x, 0)
     else:
-        bits = f"u{x.itemsize}"
+        bits = f"u{x.itemsize}"  # whole numbers as wide as x's
         np.multiply(x.view(bits), mask, out=out.view(bits))
     return out

@@ -12,13 +12,17 @@ def matmul(x: Array, y: Array) -> Array:
     """Return x @ y, on any device. Two matrices are cut along the longer side of the result, two stacks on axis 0."""
     if not isinstance(x, np.ndarray):  # a GPU has a library of its own
         return xp(x).matmul(x, y)
-    if x.ndim == y.ndim == 3 and len(x) == len(y) == 1:
+    if x.ndim == y.ndim == 3 and len(x) == len(y) == 1:  # a stack of one cannot be cut, its matrix can
         return matmul(x[0], y[0])[None]
+
+    # vectors, and matrices that are repeated: no cut, but BLAS is held to one thread all the same
     stacks = x.ndim == y.ndim > 2 and x.shape[:-2] == y.shape[:-2]
     if not stacks and not x.ndim == y.ndim == 2:
-        found = []
+        found: list[np.ndarray] = []
         parallel(lambda start, stop: found.append(np.matmul(x, y)), 1, x.size * y.shape[-1])
         return found[0]
+
+    # every thread fills a part of its own
     m, n = x.shape[-2], y.shape[-1]
     out = np.empty((*x.shape[:-1], n), np.result_type(x, y))
     work = x.size * n

@@ -1,8 +1,17 @@
-"""Max pooling on the CPU: the largest pixel of each window, which it is, and the way back. See definitions.py."""
+"""Max pooling on the CPU: the largest pixel of each window, which it is, and the way back. See definitions.py.
+
+No window is ever laid out. One pixel of all windows at a time, the pixels (i, j) of the image that are s apart, is
+compared with the largest so far. Of windows 2 x 2 side by side, pixel (0, 1) of each is marked:
+
+    . 1 . 1        [:, 0::2, 1::2] of the image, the shape of the result
+    . . . .
+    . 1 . 1
+    . . . .
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,29 +43,31 @@ def max_pool2d_winners(x: np.ndarray, geo: Geometry) -> np.ndarray:
 
     The winner (i, j) of a window is told by its number i kw + j: the first in reading order of equals.
     """
-    best, (kh, kw) = chwn(max_pool2d(x, geo)), geo.kernel
+    best = chwn(max_pool2d(x, geo))
     x = chwn(x)
+    count = geo.kernel[0] * geo.kernel[1]
     # counted from the end, the first of equals is the largest number; 0 is nobody's
-    from_end = np.zeros(best.shape, np.min_scalar_type(kh * kw))
+    from_end = np.zeros(best.shape, np.min_scalar_type(count))
 
-    def some(part: slice, wins=np.equal) -> None:
+    def some(part: slice, wins: Callable = np.equal) -> None:
         for number, pixels, windows in _pixels(geo):
             won = wins(x[(part, *pixels)], best[(part, *windows)]).view(np.uint8)
             held = from_end[(part, *windows)]
-            np.maximum(held, won * from_end.dtype.type(kh * kw - number), out=held)
+            np.maximum(held, won * from_end.dtype.type(count - number), out=held)
+
+    def nan(part: slice) -> None:
+        some(part, wins=lambda pixel, _: pixel != pixel)
 
     _for_channels(some, x.shape, geo)
-    if not from_end.all():  # a NaN is largest, and equal to nothing
-        _for_channels(lambda part: some(part, lambda pixel, _: pixel != pixel), x.shape, geo)
-    return nchw(from_end.dtype.type(kh * kw) - from_end)
+    if not from_end.all():  # a NaN is the largest, and equal to nothing
+        _for_channels(nan, x.shape, geo)
+    return nchw(from_end.dtype.type(count) - from_end)
 
 
 def max_pool2d_scatter(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.ndarray:
     """Add each number of g at its winner to zeros: the adjoint of picking them. g (N,C,oh,ow) -> (N,C,H,W)."""
     g, winner = chwn(g), chwn(winner)
-    # windows side by side: every pixel is written once
-    tiled = geo.kernel == geo.stride and not any(map(any, geo.padding))
-    tiled = tiled and geo.input == tuple(n * k for n, k in zip(geo.output, geo.kernel))
+    tiled = _tiled(geo)
     out = (np.empty if tiled else np.zeros)((len(g), *geo.input, g.shape[3]), g.dtype)
 
     def some(part: slice) -> None:
@@ -72,7 +83,13 @@ def max_pool2d_scatter(g: np.ndarray, winner: np.ndarray, geo: Geometry) -> np.n
     return nchw(out)
 
 
-def _for_channels(some, shape: tuple[int, ...], geo: Geometry) -> None:
+def _tiled(geo: Geometry) -> bool:
+    """Tell whether the windows lie side by side and cover the image, so that every pixel is written once."""
+    side_by_side = geo.kernel == geo.stride and not any(map(any, geo.padding))
+    return side_by_side and geo.input == tuple(n * k for n, k in zip(geo.output, geo.kernel))
+
+
+def _for_channels(some: Callable[[slice], None], shape: tuple[int, ...], geo: Geometry) -> None:
     """Call some(part) for slices of the channels of (C,H,W,N) that fill the cache, on all cores."""
     C, H, W, N = shape
     step = max(1, BLOCK // max(1, H * W * N))

@@ -1,15 +1,29 @@
 """Transposed convolution by spreading: every number of g into the window it came from, without inserted zeros.
 
-Output row h meets the kernel rows i = a, a + s, a + 2s, .. alone, a = (h + pad) mod s, and those meet consecutive rows
-of g: seen as a matrix with overlapping rows they need no copy, and one product gives all kernel columns of row h, which
-are then added at their places.
+Row q of g, times the kernel's row i, falls on output row q s + i - above. Of stride 2, kernel rows 0 to 3, above = 0:
+
+    output row    0   1   2   3   4   5   6   7
+    g row 0       0   1   2   3                       output row 4: kernel row 2 of g row 1, 0 of g row 2
+    g row 1               0   1   2   3               output row 5: kernel row 3 of g row 1, 1 of g row 2
+    g row 2                       0   1   2   3
+
+So an output row meets a phase of the kernel alone, every s-th of its rows, and as many consecutive rows of g. Those are
+one matrix where the rows of g lie in memory one after the other, and the next matrix overlaps it:
+
+    memory      | g row 0 | g row 1 | g row 2 | ..      each O lines of ow N numbers
+    window 1    |<----- 2 O lines ->|                   for output rows 2 and 3
+    window 2              |<----- 2 O lines ->|         for output rows 4 and 5
+
+One product, phase (C kw, 2 O) @ window (2 O, ow N), gives what each column of the kernel adds to an output row; these
+are then added at their places, shifted and s apart.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .geometry import Geometry, inside
+from .geometry import Geometry, inside, taps
+from .layout import SPARE
 from .threads import BLOCK, parallel, scratch
 
 
@@ -17,70 +31,87 @@ def convolve_transposed(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out:
     """Fill out (C,H,W,N) with the transposed convolution of g (O,oh,ow,N), + b (C,1) if given."""
     O, oh, ow, N = g.shape
     C, H = out.shape[:2]
-    (kh, kw), s, above, row = geo.kernel, geo.stride[0], geo.padding[0][0], ow * N
-    M = -(-kh // s)  # kernel rows that an output row meets
-    phases = np.zeros((s, M, O, C, kw), out.dtype)  # [a]: the kernel rows a + s m, the last one first
-    for i in range(kh):
-        phases[i % s, M - 1 - i // s] = w[:, :, i]
-    phases = phases.reshape(s, M * O, C * kw).swapaxes(1, 2)
+    stride, above, line = geo.stride[0], geo.padding[0][0], ow * N
+    phases, rows_met = _phases(w, stride, out.dtype)
     bias = np.zeros((C, 1, 1), out.dtype) if b is None else b[:, None]
-    taps = _taps_of_columns(geo)
-    first, last = above // s, (H - 1 + above) // s  # row q of g is the last that meets output rows q s + a - above
-    step = max(1, 2 * BLOCK // max(1, (C * kw + O) * row))
+    written, added = _columns(geo)
+
+    # row q of g is the last one that meets output rows q s - above + phase; q runs beyond g where only earlier ones do
+    first, last = above // stride, (H - 1 + above) // stride
+    step = max(1, 2 * BLOCK // max(1, (len(phases[0]) + O) * line))
 
     def some(start: int, stop: int) -> None:
         for q in range(first + start, first + stop, step):
-            n = min(step, first + stop - q)
-            lines = scratch("lines", out.dtype, n + M - 1, O, row + 16)
-            top, bottom = inside(q - M + 1, 1, oh, len(lines))
-            if top > 0 or bottom < len(lines):
-                lines[:top] = lines[bottom:] = 0
-            held = lines[top:bottom, :, :row].reshape(bottom - top, O, ow, N)
-            held[...] = g[:, q - M + 1 + top : q - M + 1 + bottom].swapaxes(0, 1)
-            far, near, one = lines.strides
-            windows = np.ndarray((n, M * O, row), out.dtype, lines, strides=(far, near, one))
-            product = scratch("product", out.dtype, n, C * kw, row + 16)[..., :row]
-            for a in range(s):
-                h = q * s + a - above
-                top, bottom = inside(h, s, H, n)
+            count = min(step, first + stop - q)
+            windows = _windows(g, q - rows_met + 1, count, rows_met, out.dtype)
+            product = scratch("product", out.dtype, count, len(phases[0]), line + SPARE)[..., :line]
+            for phase in range(stride):
+                row = q * stride + phase - above  # the output row of the first window
+                top, bottom = inside(row, stride, H, count)
                 if top < bottom:
-                    part = np.matmul(phases[a], windows[top:bottom], out=product[top:bottom])
-                    rows = out[:, h + top * s : h + (bottom - 1) * s + 1 : s].swapaxes(0, 1)
-                    _add_columns(part.reshape(bottom - top, C, kw, ow, N), bias, rows, *taps)
+                    part = np.matmul(phases[phase], windows[top:bottom], out=product[top:bottom])
+                    rows = out[:, row + top * stride : row + bottom * stride : stride].swapaxes(0, 1)  # (n,C,W,N)
+                    _add_columns(part.reshape(len(part), C, geo.kernel[1], ow, N), bias, rows, written, added)
 
-    parallel(some, last + 1 - first, w.size * oh * row)
-
-
-Tap = tuple[int | None, slice, slice]
+    parallel(some, last + 1 - first, w.size * oh * line)
 
 
-def _taps_of_columns(geo: Geometry) -> tuple[list[Tap], list[Tap]]:
+def _phases(w: np.ndarray, stride: int, dtype: np.dtype) -> tuple[np.ndarray, int]:
+    """Return the phases of w (O,C,kh,kw) as matrices (stride, C kw, rows O), and how many kernel rows each one has.
+
+    The last kernel row stands first, beside the first row of g. Where the stride does not divide kh some are zeros.
+    """
+    O, C, kh, kw = w.shape
+    rows = -(-kh // stride)
+    phases = np.zeros((stride, rows, O, C, kw), dtype)
+    for i in range(kh):
+        phases[i % stride, rows - 1 - i // stride] = w[:, :, i]
+    return phases.reshape(stride, rows * O, C * kw).swapaxes(1, 2), rows
+
+
+def _windows(g: np.ndarray, first: int, count: int, rows: int, dtype: np.dtype) -> np.ndarray:
+    """Return (count, rows O, ow N): so many rows of g (O,oh,ow,N) from row first on, from first + 1 on, ..
+
+    Rows that g does not have are zeros. All share the memory of the drawing above.
+    """
+    O, oh, ow, N = g.shape
+    line = ow * N
+    lines = scratch("lines", dtype, count + rows - 1, O, line + SPARE)
+    top, bottom = inside(first, 1, oh, len(lines))
+    if top > 0 or bottom < len(lines):
+        lines[:top] = lines[bottom:] = 0
+    held = lines[top:bottom, :, :line].reshape(bottom - top, O, ow, N)
+    held[...] = g[:, first + top : first + bottom].swapaxes(0, 1)
+    far, near, one = lines.strides
+    return np.ndarray((count, rows * O, line), dtype, lines, strides=(far, near, one))
+
+
+Columns = tuple[int | None, slice, slice]  # a Tap, or None for no column of the kernel
+
+
+def _columns(geo: Geometry) -> tuple[list[Columns], list[Columns]]:
     """Return the kernel columns (j, output positions, image columns) to write, and those to add to what is written.
 
-    Kernel column j of position q falls on image column q s + j - left. Those of one j mod s share columns; if one of
-    them covers them all it is written, else (None, no positions, columns): there the bias is.
+    Those of one j mod s fall on the same image columns. The first that covers all of these is written, with the bias
+    added; where none does, (None, no positions, all of these) is, the bias alone. So nothing need be zeroed before.
     """
-    (s, left), W, ow = (geo.stride[1], geo.padding[1][0]), geo.input[1], geo.output[1]
-    written: list[Tap] = []
-    added: list[Tap] = []
-    for phase in range(s):
-        taps: list[Tap] = [(None, slice(0), slice((phase - left) % s, W, s))]
-        for j in range(phase, geo.kernel[1], s):
-            start, stop = inside(j - left, s, W, ow)
-            at = start * s + j - left
-            if start < stop:
-                taps.append((j, slice(start, stop), slice(at, at + (stop - start - 1) * s + 1, s)))
-        covered = [len(range(W)[columns]) for _, _, columns in taps]
-        widest = max(range(1, len(taps)), key=covered.__getitem__, default=0)
-        if covered[widest] < covered[0]:
-            widest = 0
-        written.append(taps[widest])
-        added += [tap for i, tap in enumerate(taps) if i not in (0, widest)]
+    stride, left, width = geo.stride[1], geo.padding[1][0], geo.input[1]
+    written: list[Columns] = []
+    added: list[Columns] = []
+    for phase in range(stride):
+        everywhere = slice((phase - left) % stride, width, stride)
+        sharing = [tap for tap in taps(geo, 1) if tap[0] % stride == phase]
+        covering = [tap for tap in sharing if range(width)[tap[2]] == range(width)[everywhere]]
+        start = covering[0] if covering else (None, slice(0), everywhere)
+        written.append(start)
+        added += [tap for tap in sharing if tap is not start]
     return written, added
 
 
-def _add_columns(product: np.ndarray, b: np.ndarray, out: np.ndarray, written: list[Tap], added: list[Tap]) -> None:
-    """Fill out (n,C,W,N) with b (C,1,1) + the kernel columns of product (n,C,kw,ow,N), as _taps_of_columns says."""
+def _add_columns(
+    product: np.ndarray, b: np.ndarray, out: np.ndarray, written: list[Columns], added: list[Columns]
+) -> None:
+    """Fill out (n,C,W,N) with b (C,1,1) + the kernel columns of product (n,C,kw,ow,N), as _columns says."""
     for j, positions, columns in written:
         np.add(b, 0 if j is None else product[:, :, j, positions], out=out[:, :, columns])
     for j, positions, columns in added:

@@ -4,6 +4,12 @@ NumPy lets go of the interpreter while it copies and multiplies, so plain thread
 threads of its own, and when they have nothing left to do they spin for a while: one product that wakes them makes the
 next kernels share a core. So BLAS is held to one thread in every product large enough to wake them.
 
+A kernel is cut into one part for each thread. The caller works on the first, and then on any that nobody has begun:
+
+    caller      | part 0 .............. | part 2 ....... |      nobody had taken it
+    worker 1    | wakes | part 1 ............ |
+    worker 2    | is busy elsewhere, or could not be started
+
 Callers take turns. Each has all the threads while it is its turn, so that a kernel is cut in the same places, and
 gives the same bits, whoever else computes.
 """
@@ -63,6 +69,7 @@ def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     if work < ASLEEP or inside.locked():
         f(0, n)
         return
+
     count = min(thread_count(), n) if work >= SMALL else 1
     cuts = [n * i // count for i in range(count + 1)] if count > 1 else [0, n]
     with inside, _turn:  # locks are taken and given back in C: Ctrl-C falls before or after
@@ -74,6 +81,7 @@ def _with_one_blas_thread(f: Callable[[int, int], Any], cuts: list[int]) -> None
     global _undo
     setters = _setters()
     list(_undo)  # does nothing, unless an earlier call was kept from it
+
     before = [library.get_num_threads() for library in _blas()]
     # Ctrl-C raises between two steps of Python. A map takes its steps in C, when the list is made: all of them or none
     _undo = undo = map(operator.call, setters, before)
@@ -82,6 +90,7 @@ def _with_one_blas_thread(f: Callable[[int, int], Any], cuts: list[int]) -> None
         answers = _answers(f, cuts)
     finally:
         list(undo)
+
     for error in answers:
         if error is not None:
             raise error
@@ -92,13 +101,16 @@ def _answers(f: Callable[[int, int], Any], cuts: list[int]) -> list[BaseExceptio
     done: SimpleQueue = SimpleQueue()  # of this call alone: after Ctrl-C late answers must not reach the next one
     while not _parts.empty():
         _take()  # left by a call that was interrupted
+
+    # hand out all parts but the first
     first, *rest = itertools.pairwise(cuts)
     _start_workers(len(rest))
     for start, stop in rest:
         _parts.put((f, start, stop, done))
+
     answers = [_attempt(f, *first)]
     while len(answers) <= len(rest):
-        part = _take()  # that no worker has come to, or there is none
+        part = _take()  # one that no worker has come to; None: all are begun, so wait for the next answer
         answers.append(done.get() if part is None else _attempt(*part[:3]))
     return answers
 

@@ -3,7 +3,11 @@
 Along the innermost axis NumPy adds in pairs of pairs. Along any other it adds row after row to one running sum: in
 float32, 2**25 ones come to 2**24, where one more no longer changes the sum. Here no number takes part in more than ROWS
 such additions at a time: the rows are cut into ROWS blocks, the blocks added onto each other, and what is left, a row
-for ROWS, is summed in the same way. As the blocks are long, narrow arrays are summed up to twenty times as fast, too.
+for ROWS, is summed in the same way. Ten rows in three blocks, say:
+
+    rows    0 1 2 | 3 4 5 | 6 7 8 | 9       0+3+6, 1+4+7, 2+5+8: three rows, to be summed again; then the rest, 9
+
+As the blocks are long, narrow arrays are summed up to twenty times as fast, too.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ def total(x: Array, axis: Axes = None, keepdims: bool = False) -> Any:
     few = math.prod([x.shape[i] for i in axes]) <= ROWS
     if few or not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         return x.sum(axis=axis, keepdims=keepdims)
+
     axes = tuple([i % x.ndim for i in axes])
     out = _total(x, axes)
     return out if keepdims else out.squeeze(axes)
@@ -34,18 +39,23 @@ def _total(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """Sum along axes, which stay with length 1."""
     if math.prod([x.shape[i] for i in axes]) <= ROWS:
         return x.sum(axis=axes, keepdims=True)
-    # a number that is repeated, as broadcasting does, is multiplied
+
+    # a number that is repeated, as broadcasting does, is multiplied instead
     once = tuple([slice(0, 1) if i in axes and x.strides[i] == 0 else slice(None) for i in range(x.ndim)])
     repeats = math.prod(x.shape) // max(1, math.prod(x[once].shape))
     if repeats > 1:
         return _total(x[once], axes) * x.dtype.type(repeats)
+
+    # what lies along the innermost axes is NumPy's to sum
     outer = _outer_axes(x, axes)
     count = math.prod([x.shape[i] for i in outer])
     if count <= ROWS:
         return x.sum(axis=axes, keepdims=True)
+
+    # the longest of the other axes is cut; were its blocks of few rows, much would be left, so it goes alone first
     longest = max(outer, key=lambda i: x.shape[i])
     others = count // x.shape[longest]
-    if others > ROWS // 8:  # blocks of few rows would leave much
+    if others > ROWS // 8:
         return _total(_total(x, (longest,)), tuple([i for i in axes if i != longest]))
     return _by_blocks(x, axes, longest, ROWS // others)
 
@@ -53,8 +63,9 @@ def _total(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 def _outer_axes(x: np.ndarray, axes: tuple[int, ...]) -> list[int]:
     """Return those of axes that are not part of the innermost run in memory, which NumPy sums in pairs of pairs."""
     run: set[int] = set()
-    step = 0
-    for i in sorted((i for i in range(x.ndim) if x.shape[i] > 1), key=lambda i: abs(x.strides[i])):
+    step = 0  # from one number to the next along an axis that continues the run
+    inwards = sorted((i for i in range(x.ndim) if x.shape[i] > 1), key=lambda i: abs(x.strides[i]))
+    for i in inwards:
         if i not in axes or (run and abs(x.strides[i]) != step):
             break
         run.add(i)
@@ -66,7 +77,10 @@ def _by_blocks(x: np.ndarray, axes: tuple[int, ...], axis: int, blocks: int) -> 
     """Sum along axes, of which axis is cut into blocks that are added onto each other, and a rest."""
     length = x.shape[axis] // blocks
     before = (slice(None),) * axis
-    main, rest = x[(*before, slice(blocks * length))], x[(*before, slice(blocks * length, None))]
+    main = x[(*before, slice(blocks * length))]
+    rest = x[(*before, slice(blocks * length, None))]
+
+    # (.., blocks, length, ..): axis is now that of the blocks, the ones behind it have moved on by one
     main = main.reshape(*x.shape[:axis], blocks, length, *x.shape[axis + 1 :])
     onto = main.sum(axis=tuple([i if i <= axis else i + 1 for i in axes]), keepdims=True).squeeze(axis)
     out = _total(onto, (axis,))
