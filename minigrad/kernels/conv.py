@@ -4,9 +4,9 @@ What is computed stands in definitions.py. What makes it fast here is memory. Ar
 memory as C,H,W,N: then a strided copy of a window moves runs of N numbers whatever the stride, and one matrix product
 serves the whole batch. Windows are built a few rows at a time, so that they are in cache when they are multiplied.
 
-At stride 1 a transposed convolution is a convolution with the kernel turned around, and the other way round. So both
-can be had by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every
-output channel: the fewer channels decide, and for kw = 1 the copy is cheaper.
+At stride 1 a transposed convolution is a convolution with the kernel turned around, and vice versa. So both can be
+done by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every output
+channel: the side with fewer channels decides, and for kw = 1 the copy is cheaper.
 """
 
 from __future__ import annotations

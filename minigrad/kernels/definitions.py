@@ -1,4 +1,4 @@
-"""What the kernels compute: each one as its formula, in loops over named indices.
+"""What the kernels compute: each of them as a formula, and as loops over its named indices.
 
 Read these first. They are as slow as they look, so nobody calls them but the tests, which hold the fast ones to them.
 

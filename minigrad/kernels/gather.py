@@ -23,7 +23,7 @@ from .layout import SPARE
 from .threads import BLOCK, parallel, scratch
 
 FEW = 1_000_000  # multiply-adds for each filter: products below this are small
-FILTERS = 32  # as many at a time where products are small: OpenBLAS has a faster way with them, if they are cut to fit
+FILTERS = 32  # as many at a time where products are small: OpenBLAS has a faster path for those that are cut to fit it
 
 
 def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
@@ -64,7 +64,8 @@ def correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
 def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], None], work: float) -> None:
     """Call use(top, windows) for blocks of output rows that fill the cache, on all cores.
 
-    x (C,H,W,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p; lent for the call.
+    x (C,H,W,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p. They are only valid
+    during the call.
     """
     C, N = x.shape[0], x.shape[3]
     (kh, kw), (oh, ow) = geo.kernel, geo.output

@@ -15,7 +15,8 @@ Tap = tuple[int, slice, slice]  # a place of the kernel along an axis, positions
 class Geometry:
     """How a kernel slides over an image; every pair is (vertical, horizontal).
 
-    input: (H, W). kernel: (kh, kw). stride, dilation: pairs from 1. padding: ((top, bottom), (left, right)) from 0.
+    input: (H, W). kernel: (kh, kw). stride, dilation: at least 1.
+    padding: ((top, bottom), (left, right)), at least 0.
     groups: input and output channels are cut into this many sets, each convolved by itself.
     """
 
@@ -43,7 +44,7 @@ class Geometry:
 
 
 def pair(name: str, value: int | Sequence[int], least: int) -> Pair:
-    """Return value, an int or two, as a pair; ValueError, naming it, if it is none or under `least`."""
+    """Return value, an int or two, as a pair; ValueError, naming it, if it is neither, or below `least`."""
     two = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(two) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in two):
         raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}, or two (vertical, horizontal)")
@@ -61,7 +62,7 @@ def padding_pairs(name: str, value: int | Sequence) -> tuple[Pair, Pair]:
 def inside(first: int, step: int, size: int, n: int) -> tuple[int, int]:
     """Return the range of those i in range(n) for which first + i step lies in range(size).
 
-    All that kernels know of borders: the rest of range(n) lies in the padding, before and behind.
+    This is all that kernels know of borders: the rest of range(n), before and behind, lies in the padding.
     """
     start = min(n, max(0, -(first // step)))
     return start, max(start, min(n, (size - 1 - first) // step + 1))

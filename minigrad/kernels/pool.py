@@ -41,7 +41,7 @@ def max_pool2d(x: np.ndarray, geo: Geometry) -> np.ndarray:
 def max_pool2d_winners(x: np.ndarray, geo: Geometry) -> np.ndarray:
     """Return which pixel of each window is the largest: (N,C,H,W) -> (N,C,oh,ow).
 
-    The winner (i, j) of a window is told by its number i kw + j: the first in reading order of equals.
+    The winner (i, j) of a window is given as its number, i kw + j: the first in reading order of equals.
     """
     best = chwn(max_pool2d(x, geo))
     x = chwn(x)

@@ -20,7 +20,7 @@ def max_pool2d(x: Array, geo: Geometry) -> Array:
 def max_pool2d_winners(x: Array, geo: Geometry) -> Array:
     """Return which pixel of each window is the largest: (N,C,H,W) -> (N,C,oh,ow).
 
-    The winner (i, j) of a window is told by its number i kw + j, int32: the first in reading order of equals. Padding
+    The winner (i, j) of a window is given as its number, i kw + j, int32: the first in reading order of equals. Padding
     counts as -inf and never wins, a NaN always does. A window wholly in the padding has the winner -1.
     """
     return _pool(x, geo)[1]

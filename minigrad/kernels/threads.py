@@ -62,8 +62,8 @@ def thread_count() -> int:
 def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     """Call f(start, stop) on parts of range(n), one per thread; on all of it where `work` multiply-adds are too few.
 
-    BLAS has one thread meanwhile. An exception in a part is raised here, once all parts have ended. Other callers wait
-    for their turn; a call from within a part runs in its thread.
+    BLAS has one thread in the meantime. An exception in a part is raised here, once all parts have ended. Other callers
+    wait for their turn; a call from within a part runs in its thread.
     """
     inside = _own.inside
     if work < ASLEEP or inside.locked():
@@ -135,7 +135,7 @@ def _attempt(
 
 
 def _serve() -> None:
-    """Work on parts for ever, as a worker thread."""
+    """Work on parts forever, as a worker thread."""
     with _own.inside:
         while True:
             f, start, stop, done = _parts.get()
@@ -156,7 +156,7 @@ def _start_workers(count: int) -> None:
 
 
 def _forget() -> None:
-    """Start anew in a forked process: it has inherited no threads, and perhaps a lock that is taken for ever."""
+    """Start afresh in a forked process: it has inherited no threads, and perhaps a lock that is held forever."""
     global _turn, _parts
     _workers.clear()
     _turn, _parts = threading.Lock(), SimpleQueue()

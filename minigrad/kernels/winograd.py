@@ -72,7 +72,7 @@ def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray
 
 
 def _fill(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out as convolve does, with NaN around what is not finite and where large numbers overflow underway."""
+    """Fill out as convolve does, with NaN around what is not finite and where large numbers overflow on the way."""
     O, oh, ow, N = out.shape
     C, row = len(x), ow * N
     weights = _filters(w)  # (6,O,C kw)
