@@ -49,9 +49,8 @@ def last_change(a: Array) -> int:
 
 def check(graph: list[Any]) -> None:
     """Raise RuntimeError if an array that a rule would read has changed since it was recorded. graph: its Tensors."""
-    for made in graph:
-        if made._op is None or made._serial > latest:
-            continue
+    older = [t for t in graph if t._op is not None and t._serial <= latest]  # in training, none
+    for made in older:
         for t in (made, *made._inputs):
             if hasattr(t, "_serial") and last_change(t.data) > made._serial:
                 raise RuntimeError(
@@ -73,7 +72,7 @@ def _owner(a: Array) -> Array:
 def kept(params: dict[str, Any]) -> dict[str, Any]:
     """Return an op's parameters as a graph keeps them: copied, so that later changes, as to an index, do no harm."""
     for name, value in params.items():
-        if type(value) not in _FIXED:
+        if type(value) not in _FIXED and not (type(value) is tuple and _FIXED.issuperset(map(type, value))):
             params = params | {name: _copied(value)}
     return params
 

@@ -64,7 +64,9 @@ class Op:
         self.signature = Signature(forward)
         self.inputs, self.params = self.signature.inputs, self.signature.params
         self.variadic = self.signature.variadic
+        self.inputs_alone = not self.params and not self.variadic
         self.rules: dict[str, Callable | None] = {}
+        self.always_depends = False  # has every input a rule?
 
     def defvjp(self, **rules: Callable | None) -> None:
         """Set the gradient rule of every input; None for an input whose gradient is zero or that is not numeric.
@@ -78,25 +80,30 @@ class Op:
             if rule is not None and list(inspect.signature(rule).parameters) != expected:
                 raise TypeError(f"{self.name}.defvjp: the rule for {name} must take ({', '.join(expected)})")
         self.rules = rules
+        self.always_depends = None not in rules.values()
 
     def __call__(self, *args: Any, **params: Any) -> Tensor:
         """Compute the op on Tensors, arrays and Python numbers, and record it if a gradient may be wanted."""
         # which arguments are inputs, which parameters? (where there are inputs alone, there is nothing to ask)
-        if params or self.params or self.variadic or len(args) != len(self.inputs):
+        if params or not self.inputs_alone or len(args) != len(self.inputs):
             args, params = self.signature.bind(args, params)
-        inputs = tuple([x if isinstance(x, Tensor) or type(x) in _SCALARS else as_tensor(x, args) for x in args])
 
         # the arrays in the Tensors; are there any Tensors, does one require a gradient, is there a Python float?
         arrays, any_tensor, tracked, has_float = [], False, False, False
-        for x in inputs:
+        for x in args:
             if isinstance(x, Tensor):
                 arrays.append(x.data)
-                any_tensor, tracked = True, tracked or x._requires_grad
-            else:
+                any_tensor = True
+                if x._requires_grad:
+                    tracked = True
+            elif type(x) in _SCALARS:
                 arrays.append(x)
-                has_float = has_float or type(x) is float
+                if type(x) is float:
+                    has_float = True
+            else:  # an array or a list: begin again with Tensors
+                return self(*[x if type(x) in _SCALARS else as_tensor(x, args) for x in args], **params)
         if not any_tensor:
-            return self(*self._made_tensors(inputs), **params)
+            return self(*self._made_tensors(args), **params)
         if "cupy" in sys.modules:
             check_same_device(self.name, arrays)
 
@@ -106,16 +113,17 @@ class Op:
         if narrow or (has_float and out.data.dtype is not FLOAT32):
             out.data = rounded(out.data, arrays, narrow)
         if mode.anomaly:
-            check_finite(self.name, out, inputs)
+            check_finite(self.name, out, args)
 
         # remember
-        if tracked and mode.recording and out.data.dtype.kind == "f" and self._depends(inputs):
-            out.record(self, inputs, kept(params) if params else params)
+        if tracked and mode.recording and out.data.dtype.kind == "f" and (self.always_depends or self._depends(args)):
+            out.record(self, args, kept(params) if params else params)
         return out
 
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (input, what it receives) for the inputs of out whose ids are in useful. g: the cotangent of out."""
         inputs, params = out._inputs, out._params
+        usual = self.order is None and not mode.anomaly
         for i, x in enumerate(inputs):
             if id(x) not in useful or not x._requires_grad:
                 continue
@@ -123,11 +131,8 @@ class Op:
             rule = self.rules[name]
             if rule is None:
                 continue
-            outer, mode.rule = mode.rule, (self.name, name)
-            try:
-                gx = self._apply(rule, g, out, *((i, inputs) if self.variadic else inputs), **params)
-            finally:
-                mode.rule = outer
+            arguments = (i, inputs) if self.variadic else inputs
+            gx = rule(g, out, *arguments, **params) if usual else self._watched(name, g, out, *arguments, **params)
             if gx.data.shape != x.data.shape:
                 raise RuntimeError(
                     f"{self.name}: the rule for {name} gave shape {gx.shape}, the input has {x.shape};"
@@ -144,23 +149,23 @@ class Op:
         """Return whether some input that requires a gradient has a rule for it."""
         if not self.rules:
             raise TypeError(f"{self.name}: a gradient is wanted, but it has no rules; give it {self.name}.defvjp(..)")
-        if None not in self.rules.values():
-            return True
         return any(
             isinstance(x, Tensor) and x._requires_grad and self.rules[name] is not None
             for x, name in zip(inputs, self.inputs)
         )
 
-    def _apply(self, rule: Callable, g: Tensor, out: Tensor, *args: Any, **params: Any) -> Tensor:
-        """Run a rule. For an op with order=1 the result raises if it is differentiated again."""
-        if self.order is None or not mode.recording:
-            return rule(g, out, *args, **params)
-        mode.recording = False
+    def _watched(self, name: str, g: Tensor, out: Tensor, *arguments: Any, **params: Any) -> Tensor:
+        """Run the rule for an input where more is asked: under detect_anomaly, and of an op with order=1."""
+        rule: Any = self.rules[name]
+        outer, recording = mode.rule, mode.recording
+        mode.rule, mode.recording = (self.name, name), recording and self.order is None
         try:
-            gx = rule(g, out, *args, **params)
+            gx = rule(g, out, *arguments, **params)
         finally:
-            mode.recording = True
-        return refuse_gradient(gx, *[x for x in (g, *out._inputs) if isinstance(x, Tensor)], of=self.name)
+            mode.rule, mode.recording = outer, recording
+        if recording and self.order is not None:  # the result raises if it is differentiated again
+            return refuse_gradient(gx, *[x for x in (g, *out._inputs) if isinstance(x, Tensor)], of=self.name)
+        return gx
 
     def __reduce__(self) -> tuple:
         """Pickle the op by its name, as functions are: the rules need not be pickled."""

@@ -65,7 +65,7 @@ class _Recomputation:
             if x.requires_grad and id(x) in useful
         ]
         with recording(again):
-            grads = reverse(y, [variable for _, variable in wanted], g, as_leaves=True)
+            grads = reverse(y.ancestors(), [variable for _, variable in wanted], g, as_leaves=True)
         yield from ((x, gx) for (x, _), gx in zip(wanted, grads) if gx is not None)
 
     def _run(self, inputs: list[Tensor]) -> Tensor:

@@ -27,6 +27,7 @@ class Signature:
         # parameters: their names, their defaults, and how many may be given by position
         self.params = [a.name for a in arguments if a.name not in self.inputs]
         self.defaults = {a.name: a.default for a in arguments if a.name in self.params and a.default is not a.empty}
+        self.names = frozenset(self.params)
         self.by_position = sum(a.kind is a.POSITIONAL_OR_KEYWORD for a in arguments)
 
         if not self.inputs:
@@ -36,15 +37,15 @@ class Signature:
         """Split a call into its inputs, with None for those left out, and its parameters, with their defaults."""
         inputs, rest = self._one_list(args) if self.variadic else self._by_position(args, named)
         params = dict(zip(self.params, rest))
-        if twice := params.keys() & named.keys():
+        if named and (twice := params.keys() & named.keys()):
             raise TypeError(f"{self.name}: got {', '.join(sorted(twice))} twice, by position and by name")
-        params = self.defaults | params | named
+        params = {**self.defaults, **params, **named}
         for name, value in params.items():
             if isinstance(value, Tensor):
                 raise TypeError(
                     f"{self.name}: {name} is a parameter, which is never differentiated; give a number or an array"
                 )
-        if params.keys() != set(self.params):
+        if params.keys() != self.names:
             raise TypeError(f"{self.name}{self.text}: got the parameters {sorted(params)}")
         return inputs, params
 
@@ -59,7 +60,7 @@ class Signature:
     def _by_position(self, args: tuple, named: dict[str, Any]) -> tuple[tuple, tuple]:
         """For (x, y, /, ..): the inputs come first, then the parameters that may be given by position."""
         n = len(self.inputs)
-        if wrong := [name for name in self.inputs if name in named]:
+        if named and (wrong := [name for name in self.inputs if name in named]):
             raise TypeError(f"{self.name}: {', '.join(wrong)} is an input; give it by its position")
         if len(args) < n - self.optional or len(args) > n + self.by_position:
             raise TypeError(f"{self.name}{self.text}: got {len(args)} positional arguments")

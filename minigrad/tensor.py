@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,10 @@ class Tensor(Methods, Interop):
         g: the cotangent to start from, of this tensor's shape; 1 for a tensor of one element. create_graph: make .grad
         differentiable again. ValueError if nothing requires a gradient, or g is missing or of another shape.
         """
-        leaves = [t for t in self.ancestors() if t._op is None]
+        order = self.ancestors()
+        leaves = [t for t in order if t._op is None]
         with recording(create_graph):
-            for leaf, gx in zip(leaves, reverse(self, leaves, g)):
+            for leaf, gx in zip(leaves, reverse(order, leaves, g)):
                 if gx is not None:
                     with _adding:
                         leaf.grad = gx if leaf.grad is None else leaf.grad + gx
@@ -114,7 +116,7 @@ class Tensor(Methods, Interop):
                 if isinstance(x, Tensor) and x._requires_grad and id(x) not in seen:
                     seen[id(x)] = x
                     stack.append(x)
-        return sorted(seen.values(), key=lambda t: -t._serial if t._op else 0)
+        return sorted(seen.values(), key=attrgetter("_serial"), reverse=True)
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's data and forgets how it was made."""
@@ -171,21 +173,22 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise ValueError(f"grad: xs[{i}] does not require gradients; make it with requires_grad=True")
     with recording(create_graph):
-        grads = reverse(y, xs, g)
+        grads = reverse(y.ancestors(), xs, g)
     zeros = [Tensor.wrap(xp(x.data).zeros_like(x.data)) if gx is None else gx for x, gx in zip(xs, grads)]
     return zeros[0] if one else zeros
 
 
-def reverse(y: Tensor, xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
-    """Walk from y back to xs and return each x's gradient, None for an x that y does not depend on.
+def reverse(order: list[Tensor], xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
+    """Walk from order[0] back to xs and return each x's gradient, None for an x that it does not depend on.
 
-    g: the cotangent of y. as_leaves: stop at each x, as if it were a leaf (recompute.py replaces parts of a graph).
+    order: a result and its ancestors. g: the cotangent of the result. as_leaves: stop at each x, as if it were a leaf
+    (recompute.py replaces parts of a graph).
     """
-    order = y.ancestors()
     changes.check(order)
     wanted = {id(x) for x in xs}
-    found = _walk(order, _first_cotangent(y, g), wanted, as_leaves)
-    held = {id(t.data) for made in order for t in (made, *made._inputs) if isinstance(t, Tensor)}
+    found = _walk(order, _first_cotangent(order[0], g), wanted, as_leaves)
+    held = {id(t.data) for t in order}
+    held |= {id(t.data) for made in order for t in made._inputs if isinstance(t, Tensor) and not t._requires_grad}
     held |= {id(g.data)} if isinstance(g, Tensor) else set()
     return [_unshared(found[id(x)], held) if id(x) in found else None for x in xs]
 
@@ -215,7 +218,7 @@ def _on_the_way(order: list[Tensor], wanted: set[int]) -> set[int]:
     """Return the ids of the tensors through which something wanted is reached: no rule need run for the others."""
     useful = set(wanted)
     for t in reversed(order):
-        if any(id(x) in useful for x in t._inputs):
+        if not useful.isdisjoint(map(id, t._inputs)):
             useful.add(id(t))
     return useful
 

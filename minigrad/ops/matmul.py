@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import xp
 from ..kernels import matmul as kernels
 from ..op import as_tensor, op, unbroadcast
-from .shape import check_axes, swapaxes, unsqueeze
+from .shape import check_axes, swapaxes, transpose, unsqueeze
 
 
 @op(dtypes="sums")
@@ -26,13 +26,15 @@ def matmul(x, y, /):
 def _matmul_x(g, out, x, y):
     # z_ij = sum_k x_ik y_kj, so dx_ik = sum_j g_ij y_kj: g y^T
     g, rows, columns = _as_matrices(g, x, y)
-    return unbroadcast(g @ swapaxes(columns, -1, -2), rows).reshape(x.shape)
+    gx = unbroadcast(g @ _transposed(columns), rows)
+    return gx if gx.shape == x.shape else gx.reshape(x.shape)
 
 
 def _matmul_y(g, out, x, y):
     # likewise dy_kj = sum_i x_ik g_ij: x^T g
     g, rows, columns = _as_matrices(g, x, y)
-    return unbroadcast(swapaxes(rows, -1, -2) @ g, columns).reshape(y.shape)
+    gy = unbroadcast(_transposed(rows) @ g, columns)
+    return gy if gy.shape == y.shape else gy.reshape(y.shape)
 
 
 def _as_matrices(g, x, y):
@@ -46,6 +48,10 @@ def _as_matrices(g, x, y):
     return g, x, y
 
 
+def _transposed(x):
+    return transpose(x) if x.ndim == 2 else swapaxes(x, -1, -2)
+
+
 matmul.defvjp(x=_matmul_x, y=_matmul_y)
 
 
@@ -56,7 +62,7 @@ def row_products(x, /):
 
 
 # x stands on both sides of the product, and receives g x from the left and g^T x from the right
-row_products.defvjp(x=lambda g, out, x: (g + swapaxes(g, -1, -2)) @ x)
+row_products.defvjp(x=lambda g, out, x: (g + _transposed(g)) @ x)
 
 
 @op(dtypes="sums")
