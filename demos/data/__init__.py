@@ -1,4 +1,4 @@
-"""Data sets by name: load("glyphs") and load("faces") need no network, "mnist" and "olivetti" are downloaded once.
+"""Data sets by name: load("glyphs"), "faces" and "palms" need no network, "mnist" and "olivetti" are downloaded once.
 
 load("path/to/folder") reads images of your own.
 """
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import faces, folder, glyphs, mnist, olivetti
+from . import faces, folder, glyphs, mnist, olivetti, palms
 
 
 class Dataset(NamedTuple):
@@ -24,9 +24,9 @@ class Dataset(NamedTuple):
 def load(name, *, seed=0, train=8000, test=2000):
     """Load the data set `name` -> Dataset.
 
-    "glyphs" and "faces" draw `train` and `test` images by `seed`, in fonts and of people of their own, labelled by
-    digit and by person; "mnist" and "olivetti" are fixed sets and come whole. Any other name is the path of a folder of
-    images, labelled by sub-folder: of at most `train + test` that share is for testing, by `seed`.
+    "glyphs", "faces" and "palms" draw `train` and `test` images by `seed`, in fonts, of people and of hands of their
+    own, labelled by digit, person and hand; "mnist" and "olivetti" are fixed sets and come whole. Any other name is the
+    path of a folder of images, labelled by sub-folder: of at most `train + test` that share is for testing, by `seed`.
     ValueError for a name that is neither; what those raise.
     """
     if name in LOADERS:
@@ -66,6 +66,11 @@ def _face_images(n, split, seed):
     return images, identity
 
 
+def _load_palms(seed, train, test):
+    drawn = palms.palms(train, split="train", seed=seed), palms.palms(test, split="test", seed=seed)
+    return [array for part in drawn for array in (part.images, part.identity)]
+
+
 def _load_folder(path, seed, train, test):
     read = folder.folder(path, limit=train + test, seed=seed)
     parts = folder.split(len(read.images), test=test / (train + test), seed=seed)
@@ -76,6 +81,7 @@ def _load_folder(path, seed, train, test):
 LOADERS = {
     "glyphs": _load_glyphs,
     "faces": _load_faces,
+    "palms": _load_palms,
     "mnist": lambda seed, train, test: mnist.mnist(),
     "olivetti": lambda seed, train, test: olivetti.split(),
 }

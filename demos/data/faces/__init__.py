@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos.data.scene import SPLITS, broadcast, deal, take
+
 from .people import RANGES, people
 from .places import LANDMARKS, MIRRORED
 from .view import compose, layers, light_direction
@@ -20,7 +22,6 @@ __all__ = ["FACTORS", "LANDMARKS", "MIRRORED", "PARAMETERS", "RANGES", "SPLITS"]
 __all__ += ["Faces", "Render", "Scene", "draw", "faces", "people", "render", "take"]
 
 PARAMETERS = tuple(RANGES)  # the columns of a person
-SPLITS = ("train", "test")
 PEOPLE = 500  # in each split, at most
 CHUNK = 8  # images rendered at a time: what they need fits the cache
 
@@ -102,19 +103,13 @@ def draw(n, *, split="train", seed=0, number_of_people=PEOPLE):
         raise ValueError(f"faces: split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
     if n < 0 or number_of_people < 1:
         raise ValueError(f"faces: n is {n}, number_of_people {number_of_people}; they must be at least 0 and 1")
-    part = SPLITS.index(split)
-    rng = np.random.default_rng([seed, part])
-    identity = 2 * (rng.permutation(n) % number_of_people) + part
+    rng = np.random.default_rng([seed, SPLITS.index(split)])
+    identity = deal(rng, n, split, number_of_people)
     factors = {name: rng.uniform(low, high, n) for name, (low, high) in FACTORS.items()}
     grey, tint, gradient = (rng.uniform(-1, 1, shape) for shape in ((n, 1, 1), (n, 1, 3), (n, 1, 1)))
     edge = np.array([-1, 1]).reshape(2, 1)
     background = 0.55 + 0.22 * grey + 0.1 * tint + 0.1 * gradient * edge  # (n, 2, 3), muted
     return identity, Scene(people(identity, seed=seed), **factors, background=background)
-
-
-def take(scene, index):
-    """Choose images: every field of a scene of arrays at index."""
-    return Scene(*(field[index] for field in scene))
 
 
 def render(scene, size=64, *, aligned=False):
@@ -151,21 +146,9 @@ def _render(scene, size, aligned):
 def _checked(scene):
     """Broadcast every field of a scene to its n images, float64."""
     inner = {"parameters": (len(PARAMETERS),), "background": (2, 3)}
-    arrays = {name: np.asarray(field, np.float64) for name, field in scene._asdict().items()}
-    leading = {name: a.shape[: max(a.ndim - len(inner.get(name, ())), 0)] for name, a in arrays.items()}
-    try:
-        (n,) = np.broadcast_shapes((1,), *leading.values())
-        fields = {name: np.broadcast_to(a, (n, *inner.get(name, ()))) for name, a in arrays.items()}
-    except ValueError as error:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
-        raise ValueError(
-            f"render: got {shapes}; parameters must be (n, {len(PARAMETERS)}), background (n, 2, 3) and the rest (n,)"
-        ) from error
     bounds = {name: (-limit, limit) for name, limit in LIMITS.items()} | {"ambient": (0, 1), "background": (0, 1)}
-    for name, (low, high) in bounds.items():
-        outside = fields[name][~((fields[name] >= low) & (fields[name] <= high))]  # NaN too
-        if outside.size:
-            raise ValueError(f"render: {name} is {outside[0]:.4g}; it must be from {low:.4g} to {high:.4g}")
-    if not np.isfinite(fields["parameters"]).all():
+    shapes = f"parameters must be (n, {len(PARAMETERS)}), background (n, 2, 3) and the rest (n,)"
+    scene = broadcast(scene, inner, bounds, shapes)
+    if not np.isfinite(scene.parameters).all():
         raise ValueError("render: parameters hold values that are not finite; draw persons with people(numbers)")
-    return Scene(**fields)
+    return scene

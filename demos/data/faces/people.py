@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-import numpy as np
+from demos.data.scene import individuals
 
 # Lengths are in frame units: the frame is [-1, 1] x [-1, 1]. (0, 1) and (-1, 1) run between two extremes.
 RANGES = {
@@ -44,7 +44,4 @@ def people(numbers, *, seed=0):
 
     Equal numbers are equal people, whoever else is drawn with them.
     """
-    low, high = np.transpose(list(RANGES.values()))
-    distinct, which = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
-    rows = [np.random.default_rng([seed, number, 1]).uniform(low, high) for number in distinct.tolist()]
-    return np.reshape(rows, (-1, len(RANGES)))[which]
+    return individuals(RANGES, numbers, seed)
