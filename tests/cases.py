@@ -21,8 +21,10 @@ import numpy as np
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
+from minigrad.ops.linear_recurrence import pull_states, push_states
 from minigrad.ops.matmul import contract, row_products
 from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
+from minigrad.ops.recurrent import gru_states, lstm_states
 from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
 
 
@@ -493,3 +495,26 @@ case("instance_norm", lambda x, w, b: mg.instance_norm(x, w=w, b=b), real(2, 2, 
 case("total_variation", mg.total_variation, distinct(2, 1, 3, 2))
 case("total_variation", lambda x: mg.total_variation(x, order=1), distinct(1, 2, 2, 3))
 case("gram_matrix", mg.gram_matrix, real(2, 2, 1, 3))
+
+# ---- recurrent layers ------------------------------------------------------------------------------------------------
+
+alive = np.array([[True, True], [True, False]])  # (T,N): the second sequence ends after its first step
+case("gru_states", lambda p: gru_states(p, (2, 1, 2), None), real(2 * 3 * 1 * 2 + 1 * 2 + 6 * 2 + 6))
+case("gru_states", lambda p: gru_states(p, (2, 2, 1), alive), real(2 * 3 * 2 * 1 + 2 * 1 + 3 * 1 + 3))
+case("gru_states", lambda p: gru_states(p, (0, 2, 1), None), real(2 * 1 + 3 * 1 + 3))
+case("lstm_states", lambda p: lstm_states(p, (2, 1, 1), None), real(2 * 4 * 1 * 1 + 2 * 1 * 1 + 4 * 1 + 4))
+case("lstm_states", lambda p: lstm_states(p, (1, 1, 2), None), real(1 * 4 * 1 * 2 + 2 * 1 * 2 + 8 * 2 + 8))
+case("lstm_states", lambda p: lstm_states(p, (2, 2, 1), alive), real(2 * 4 * 2 * 1 + 2 * 2 * 1 + 4 * 1 + 4))
+for f in (push_states, pull_states):
+    case(f.name, f, real(3, 1, 2, 1), real(2, 1, 1, 2, 1), real(2, 1, 3, 2, 1), real(3, 1))
+    case(f.name, f, real(2, 2, 1, 2), real(1, 2, 2, 1, 2), real(1, 2, 1, 1, 2), real(2, 2))
+case("gru", mg.gru, real(1, 1, 1), real(1, 1), real(3, 1), real(3, 1), real(3), real(3))
+case("gru", lambda *x: mg.gru(*x, lengths=[1, 2], reverse=True), real(2, 2, 1), real(2, 1), real(3, 1), real(3, 1))
+case("lstm", lambda *x: mg.lstm(*x, b_hh=[1.0, 2, 3, 4]), real(1, 1, 1), real(1, 1), real(1, 1), real(4, 1), real(4, 1))
+case(
+    "lstm",
+    lambda x, h, c, w: mg.lstm(x, h, c, w, w, lengths=[1, 2], reverse=True),
+    *(real(2, 2, 1), real(2, 1), real(2, 1), real(4, 1)),
+)
+case("gru_cell", mg.gru_cell, real(1, 2), real(1, 1), real(3, 2), real(3, 1), real(3), real(3))
+case("lstm_cell", mg.lstm_cell, real(1, 2), real(1, 1), real(1, 1), real(4, 2), real(4, 1), real(4))

@@ -28,7 +28,7 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = np.float32
         if any(True for _ in module.children()) or id(module) not in names:
             return
         name = names[id(module)] or "(model)"
-        shape = str(out.shape) if isinstance(out, Tensor) else ", ".join(str(t.shape) for t in out)
+        shape = ", ".join(str(t.shape) for t in _tensors(out))
         new = [p for p in module.parameters() if id(p) not in counted]
         counted.update(id(p) for p in new)
         count = getattr(module, "multiply_adds", None)
@@ -58,6 +58,11 @@ def _run(model: Module, x: Tensor, observe: Callable) -> None:
         Module.observer = before
         for module, training in modes:
             module.training = training
+
+
+def _tensors(out: Any) -> list[Tensor]:
+    """Return the tensors of an output, which may be a tuple of tensors and of further tuples."""
+    return [out] if isinstance(out, Tensor) else [t for part in out for t in _tensors(part)]
 
 
 def _table(rows: list[tuple[str, str, str, int, int]], parameters: int) -> str:

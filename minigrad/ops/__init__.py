@@ -54,6 +54,7 @@ from .pool import (
     max_pool2d,
 )
 from .pool1d import adaptive_avg_pool1d, avg_pool1d, max_pool1d
+from .recurrent import gru, gru_cell, lstm, lstm_cell
 from .reduce import (
     all,
     any,
@@ -97,6 +98,7 @@ from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh,
 _INTERNAL = {"contract", "row_products"}
 _INTERNAL |= {"convolve", "convolve_transposed", "convolve_weight", "im2col", "col2im"}
 _INTERNAL |= {"max_pool2d_gather", "max_pool2d_scatter", "sum_pool2d", "sum_unpool2d"}
+_INTERNAL |= {"gru_states", "lstm_states", "push_states", "pull_states"}
 _INTERNAL |= {"grid_sample_bilinear", "grid_sample_input", "grid_sample_grid"}
 
 vars(methods.ops).update({name: f for name, f in globals().items() if callable(f)})  # Tensor's operators find them here

@@ -1,0 +1,167 @@
+"""Recurrences: the states of GRU and LSTM one after another, and the two linear recurrences that differentiate them.
+
+The sequences of a batch never meet. So a batch is cut into one part for each core, which then goes through time by
+itself: threads are woken once per call, not once per step.
+
+T steps make T + 1 states, the first of which is given. What K gates say to N sequences with states of length H lies in
+memory as (T,K,N,H): each gate in one piece, for NumPy is two or three times as fast there as in strips of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..backend import Array, xp
+from .threads import parallel
+
+
+def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Array:
+    """Return all states of a GRU. u (T,3,N,H), h (N,H), w (3H,H), b (3H), mask (T,N) or None -> (T+1,N,H).
+
+    u: what the inputs contribute to the gates r, z and n, in this order. mask: False where a state stays as it is.
+    """
+    T, (N, H), module = len(u), h.shape, xp(u)
+    w, b = _by_gate(w, H), b.reshape(3, 1, H)
+    out = module.empty((T + 1, N, H), u.dtype)
+    out[0] = h
+
+    def part(start: int, stop: int) -> None:
+        v = module.empty((3, stop - start, H), u.dtype)
+        gates, (r, z, n) = v[:2], v
+        for t in range(T):
+            state, new, ut = out[t, start:stop], out[t + 1, start:stop], u[t, :, start:stop]
+            module.matmul(state, w, out=v)
+            v += b
+
+            gates += ut[:2]
+            _sigmoid(gates)
+            n *= r
+            n += ut[2]
+            module.tanh(n, out=n)
+
+            # (1 - z) n + z h, in an order that needs no memory
+            module.subtract(state, n, out=new)
+            new *= z
+            new += n
+            if mask is not None:
+                _hold(new, state, mask[t, start:stop])
+
+    _in_parts(part, u, N, T * N * w.size)
+    return out
+
+
+def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | None) -> Array:
+    """Return all states (h, c) of an LSTM. u (T,4,N,H), h, c (N,H), w (4H,H), b (4H), mask (T,N) -> (T+1,2,N,H).
+
+    u: what the inputs contribute to the gates i, f, g and o, in this order. mask: False where a state stays as it is.
+    """
+    T, (N, H), module = len(u), h.shape, xp(u)
+    w, b = _by_gate(w, H), b.reshape(4, 1, H)
+    out = module.empty((T + 1, 2, N, H), u.dtype)
+    out[0, 0], out[0, 1] = h, c
+
+    def part(start: int, stop: int) -> None:
+        v = module.empty((4, stop - start, H), u.dtype)
+        i, f, g, o = v
+        for t in range(T):
+            state, new = out[t, :, start:stop], out[t + 1, :, start:stop]
+            module.matmul(state[0], w, out=v)
+            v += b
+            v += u[t, :, start:stop]
+            _sigmoid(v[:2])
+            module.tanh(g, out=g)
+            _sigmoid(o)
+
+            # c' = f c + i g, h' = o tanh(c')
+            module.multiply(i, g, out=new[1])
+            f *= state[1]
+            new[1] += f
+            module.tanh(new[1], out=new[0])
+            new[0] *= o
+            if mask is not None:
+                for s, s_new in zip(state, new):
+                    _hold(s_new, s, mask[t, start:stop])
+
+    _in_parts(part, u, N, T * N * w.size)
+    return out
+
+
+# ---- linear recurrences ----------------------------------------------------------------------------------------------
+# How does a small change of a state change the next one? A state is S vectors of length H, of which the first, s[0],
+# goes through w (K,H,H) to K gates. A step J is linear in the change: it scales each vector, and adds what comes by the
+# gates.
+#
+#     (J s)[a] = sum over b of D[a,b] s[b]  +  sum over k of E[a,k] (w[k] s[0])
+#
+# D and E multiply element by element. push_states goes forward in time with J, pull_states backward with J transposed.
+
+
+def push_states(q: Array, D: Array, E: Array, w: Array) -> Array:
+    """Return Q[0] = q[0], Q[t+1] = q[t+1] + J[t] Q[t]. q (T+1,S,N,H), D (T,S,S,N,H), E (T,S,K,N,H), w (KH,H)."""
+    (T, S, _, N, H), module = E.shape, xp(q)
+    w = _by_gate(w, H)
+    out = q.copy()
+
+    def part(start: int, stop: int) -> None:
+        for t in range(T):
+            state, new = out[t, :, start:stop], out[t + 1, :, start:stop]
+            v = module.matmul(state[0], w)  # (K,n,H)
+            for a in range(S):
+                new[a] += (E[t, a, :, start:stop] * v).sum(axis=0)
+                new[a] += (D[t, a, :, start:stop] * state).sum(axis=0)
+
+    _in_parts(part, q, N, T * N * w.size)
+    return out
+
+
+def pull_states(q: Array, D: Array, E: Array, w: Array) -> Array:
+    """Return G[T] = q[T], G[t] = q[t] + J[t]^T G[t+1]: push_states transposed. Shapes as there."""
+    (T, S, K, N, H), module = E.shape, xp(q)
+    w = w.reshape(K, H, H)
+    out = q.copy()
+
+    def part(start: int, stop: int) -> None:
+        v, back = (module.empty((K, stop - start, H), q.dtype) for _ in range(2))
+        term = module.empty((S, stop - start, H), q.dtype)
+        for t in reversed(range(T)):
+            state, new = out[t + 1, :, start:stop], out[t, :, start:stop]
+            for a in range(S):
+                module.multiply(E[t, a, :, start:stop], state[a], out=back if a else v)
+                if a:
+                    v += back
+                module.multiply(D[t, a, :, start:stop], state[a], out=term)
+                new += term
+            module.matmul(v, w, out=back)
+            for k in range(K):
+                new[0] += back[k]
+
+    _in_parts(part, q, N, T * N * w.size)
+    return out
+
+
+def _by_gate(w: Array, H: int) -> Array:
+    """Return w (K H,H) as a stack (K,H,H) to multiply states by: (n,H) (K,H,H) -> (K,n,H)."""
+    return xp(w).ascontiguousarray(w.reshape(-1, H, H).swapaxes(1, 2))
+
+
+def _sigmoid(x: Array) -> None:
+    """Replace x by 1 / (1 + e**-x) = (1 + tanh(x / 2)) / 2, which cannot overflow."""
+    x *= 0.5
+    xp(x).tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+
+
+def _hold(new: Array, state: Array, alive: Array) -> None:
+    """Write the old state over the new one of sequences that have ended. Both (n,H), alive (n)."""
+    new[~alive] = state[~alive]
+
+
+def _in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
+    """Run part(start, stop) on the N sequences: on a CPU, those of each core at once."""
+    if isinstance(x, np.ndarray):
+        parallel(part, N, work)
+    else:
+        part(0, N)
