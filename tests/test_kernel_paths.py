@@ -78,6 +78,8 @@ PRODUCTS = {  # shapes, and the length of the axis that is cut among the threads
     "wide": ((3, 4), (4, 8), 8),
     "one row": ((1, 6), (6, 5), 5),
     "one column": ((5, 6), (6, 1), 5),
+    "a column and a row": ((4, 1), (1, 3), 4),
+    "stacks of columns and of rows": ((3, 2, 1), (3, 1, 4), 3),
     "nothing to sum": ((4, 0), (0, 3), 4),
     "no rows": ((0, 4), (4, 3), 3),
     "stacks": ((4, 2, 3), (4, 3, 5), 4),

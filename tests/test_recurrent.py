@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.kernels import recurrent, recurrent_definitions
+from minigrad.ops.recurrent import gru_states
 
 # Written by PyTorch 2.13 in float64, for two layers in both directions, with sequences of full length ("whole") and of
 # lengths 4, 1 and 3 ("lengths", through its packed sequences). The loss of the gradients is that of pytorch_loss.
@@ -108,6 +109,21 @@ def test_pulling_back_is_the_adjoint_of_pushing_forward(S, rng):
     q, g = rng.standard_normal((2, T + 1, S, N, H))
     for kernels in (recurrent, recurrent_definitions):
         assert np.vdot(g, kernels.push_states(q, D, E, w)) == pytest.approx(np.vdot(kernels.pull_states(g, D, E, w), q))
+
+
+def test_the_gradient_of_a_gru_is_that_of_its_rule_of_small_ops(sizes, mask, rng):
+    T, N, H = sizes
+    shapes = (T, 3, N, H), (N, H), (3 * H, H), (3 * H,)
+    u, h, w, b = (rng.standard_normal(shape) for shape in shapes)
+    packed = mg.Tensor(np.concatenate([x.ravel() for x in (u, h, w, b)]), requires_grad=True)
+    out = gru_states(packed, sizes, mask)
+    g = rng.standard_normal(out.shape)
+    composed = mg.grad(out, packed, g, create_graph=True).data
+    before = g.copy()
+    found = recurrent.gru_gradient(g, out.data, u, w, b, mask)
+    np.testing.assert_allclose(found, composed, rtol=1e-11, atol=1e-11)
+    np.testing.assert_array_equal(mg.grad(out, packed, g).data, found)
+    np.testing.assert_array_equal(g, before)
 
 
 def test_the_jacobian_of_the_linear_recurrence_is_the_one_of_a_step(rng):

@@ -24,12 +24,13 @@ def matmul(x: Array, y: Array) -> Array:
 
     # every thread fills a part of its own
     m, n = x.shape[-2], y.shape[-1]
+    product = np.multiply if x.shape[-1] == 1 else np.matmul  # a column times a row: BLAS is several times as slow
     out = np.empty((*x.shape[:-1], n), np.result_type(x, y))
     work = x.size * n
     if stacks:
-        parallel(lambda start, stop: np.matmul(x[start:stop], y[start:stop], out=out[start:stop]), len(x), work)
+        parallel(lambda start, stop: product(x[start:stop], y[start:stop], out=out[start:stop]), len(x), work)
     elif m >= n:
-        parallel(lambda start, stop: np.matmul(x[start:stop], y, out=out[start:stop]), m, work)
+        parallel(lambda start, stop: product(x[start:stop], y, out=out[start:stop]), m, work)
     else:
-        parallel(lambda start, stop: np.matmul(x, y[:, start:stop], out=out[:, start:stop]), n, work)
+        parallel(lambda start, stop: product(x, y[:, start:stop], out=out[:, start:stop]), n, work)
     return out

@@ -80,8 +80,13 @@ def linear(x, w, b=None, /):
     return xp(x).add(out, b, out=out if out.dtype == b.dtype else None)
 
 
+def _linear_x(g, out, x, w, b):
+    # as one product of matrices, for a stack of them would not be shared among the cores
+    return g @ w if x.ndim == 2 else (g.reshape((-1, w.shape[0])) @ w).reshape(x.shape)
+
+
 linear.defvjp(
-    x=lambda g, out, x, w, b: g @ w,
+    x=_linear_x,
     w=lambda g, out, x, w, b: g.reshape((-1, w.shape[0])).T @ x.reshape((-1, w.shape[1])),
     b=lambda g, out, x, w, b: unbroadcast(g, b),
 )
