@@ -55,13 +55,19 @@ def known_faces(name: str, *, train: int, test: int, seed: int, limit: int = fol
 def _drawn(n: int, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw procedural faces -> images (n, 3, SIZE, SIZE), ATTRIBUTES (n, a)."""
     scene = faces.draw(n, split=split, seed=seed)[1]
+    person = dict(zip(faces.PARAMETERS, scene.parameters.T, strict=True))
+    return cut(scene), np.stack([(scene._asdict() | person)[name] for name in ATTRIBUTES], axis=1)
+
+
+def cut(scene: faces.Scene) -> np.ndarray:
+    """Render a scene of arrays, the eyes at one place, the face as large as the picture -> (n, 3, SIZE, SIZE)."""
+    n = len(scene.yaw)
     images = np.empty((n, 3, SIZE, SIZE), np.float32)
     kept = slice(TOP, TOP + SIZE), slice(LEFT, LEFT + SIZE)
     for start in range(0, n, CHUNK):
         some = slice(start, start + CHUNK)
         images[some] = faces.render(faces.take(scene, some), WHOLE, aligned=True).images[:, :, *kept]
-    person = dict(zip(faces.PARAMETERS, scene.parameters.T, strict=True))
-    return images, np.stack([(scene._asdict() | person)[name] for name in ATTRIBUTES], axis=1)
+    return images
 
 
 def _folder(name: str, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
