@@ -20,9 +20,11 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
+from minigrad.ops.arithmetic import sum_of_products
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
 from minigrad.ops.linear_recurrence import pull_states, push_states
 from minigrad.ops.matmul import contract, row_products
+from minigrad.ops.normalize import deviation, moments, scale_and_shift, standardize_gradient
 from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
 from minigrad.ops.recurrent import gru_states, lstm_states
 from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
@@ -280,7 +282,11 @@ for f in (mg.softmax, mg.log_softmax):
 
 # ---- normalisation ---------------------------------------------------------------------------------------------------
 
-case("standardize", lambda x: mg.standardize(x, 0), real(3, 2))
+case("standardize_by", lambda x: mg.standardize(x, 0), real(3, 2))
+case("deviation", lambda x: deviation(x, (0,), 0.1, *moments(x, (0,))), real(3, 2))
+case("standardize_gradient", lambda c, y, s: standardize_gradient(c, y, s, (0,)), *[real(3, 2)] * 2, positive(1, 2))
+case("scale_and_shift", scale_and_shift, real(3, 2), real(2), real(3, 1))
+case("sum_of_products", lambda x, y: sum_of_products(x, y, (0, 2)), real(3, 2, 2), real(3, 2, 2))
 case("standardize", lambda x: mg.standardize(x, (0, -1), eps=0.1), real(2, 2, 2))
 case("layer_norm", mg.layer_norm, real(2, 4))
 case("layer_norm", lambda x, w, b: mg.layer_norm(x, w=w, b=b), real(2, 4), real(4), real(4))

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
+from .blocks import LARGE, in_blocks
 
 ROWS = 128  # so few are left to NumPy
+PIECE = 1024  # numbers of a scalar product: BLAS adds them to a few running sums, and wakes no threads for so few
 Axes = int | tuple[int, ...] | None
 
 
@@ -31,8 +33,26 @@ def total(x: Array, axis: Axes = None, keepdims: bool = False) -> Any:
         return x.sum(axis=axis, keepdims=keepdims)
 
     axes = tuple([i % x.ndim for i in axes])
-    out = _total(x, axes)
+    out = _total(x, axes) if x.size < LARGE else _on_all_cores(x, axes)
     return out if keepdims else out.squeeze(axes)
+
+
+def _on_all_cores(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Sum along axes, each block of another axis by itself, or of the outermost one, whose sums are added at last."""
+    kept = [i for i in range(x.ndim) if i not in axes and x.shape[i] > 1]
+    if not kept:
+        long = [i for i in axes if x.shape[i] > 1 and x.strides[i] != 0]
+        if len(long) < 2:
+            return _total(x, axes)
+        kept = [max(long, key=lambda i: abs(x.strides[i]))]
+    inner = tuple([i for i in axes if i not in kept])
+    out = np.empty([1 if i in inner else n for i, n in enumerate(x.shape)], x.dtype)
+
+    def block(x: np.ndarray, out: np.ndarray) -> None:
+        out[...] = _total(x, inner)
+
+    in_blocks(block, x, out, axes=kept)
+    return out if len(inner) == len(axes) else _total(out, axes)
 
 
 def _total(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -85,3 +105,42 @@ def _by_blocks(x: np.ndarray, axes: tuple[int, ...], axis: int, blocks: int) -> 
     onto = main.sum(axis=tuple([i if i <= axis else i + 1 for i in axes]), keepdims=True).squeeze(axis)
     out = _total(onto, (axis,))
     return out + rest.sum(axis=axes, keepdims=True) if rest.shape[axis] else out
+
+
+# ---- sums of products ------------------------------------------------------------------------------------------------
+
+
+def total_of_products(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
+    """Return (x * y).sum(axes, keepdims=True) for x and y of one shape, on any device; the products stay in cache."""
+    if not isinstance(x, np.ndarray) or x.dtype != y.dtype or x.dtype.kind != "f" or not x.size:
+        return total(x * y, axes, True)
+    out = np.empty([1 if i in axes else n for i, n in enumerate(x.shape)], x.dtype)
+
+    def block(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+        out[...] = _products(x, y, axes)
+
+    in_blocks(block, x, y, out, axes=[i for i in range(x.ndim) if i not in axes])
+    return out
+
+
+def _products(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Sum x * y along axes, which stay with length 1: as scalar products, if what is summed lies together in memory."""
+    order = sorted(range(x.ndim), key=lambda i: (i in axes, -abs(x.strides[i])))
+    rows, others = x.transpose(order), y.transpose(order)
+    if x.dtype.itemsize < 4 or not rows.flags.c_contiguous or not others.flags.c_contiguous:
+        return _total(x * y, axes)
+
+    length = math.prod([x.shape[i] for i in axes])
+    sums = _scalar_products(rows.reshape(-1, length), others.reshape(-1, length))
+    sums = sums.reshape([1 if i in axes else x.shape[i] for i in order])
+    return sums.transpose(sorted(range(x.ndim), key=order.__getitem__))
+
+
+def _scalar_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the scalar product of every row of x with that of y, in pieces whose sums are then added."""
+    main = x.shape[1] - x.shape[1] % PIECE
+    out = np.vecdot(x[:, main:], y[:, main:])
+    if main:
+        pieces = (len(x), -1, PIECE)
+        out += np.vecdot(x[:, :main].reshape(pieces), y[:, :main].reshape(pieces)).sum(axis=1)
+    return out

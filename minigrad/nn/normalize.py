@@ -6,6 +6,8 @@ import numpy as np
 
 from .. import ops
 from ..backend import xp
+from ..op import real
+from ..ops.normalize import affine_channels, moments, standardize_by
 from ..tensor import Tensor
 from .module import Buffer, Module, Parameter
 
@@ -57,13 +59,15 @@ class BatchNorm1d(Module):
         n = x.size // C
         if n < 2:
             raise ValueError(f"{name}: x has shape {x.shape}, one value per channel; training needs at least two")
-        self._track(ops.mean(x.detach(), axes).data, ops.var(x.detach(), axes, ddof=1).data)
-        return ops.batch_norm(x, None, None, self.weight, self.bias, eps=self.eps)
+        (x,) = real(x)
+        mean, var = moments(x, axes)
+        self._track(mean, var * (n / (n - 1)))
+        return affine_channels(standardize_by(x, axes, self.eps, mean, var), self.weight, self.bias)
 
     def _track(self, mean, var) -> None:
         """Move the running statistics towards the batch's."""
         for running, now in ((self.running_mean, mean), (self.running_var, var)):
-            running.data += self.momentum * (xp(now).asarray(now, running.dtype) - running.data)
+            running.data += self.momentum * (xp(now).asarray(now, running.dtype).reshape(-1) - running.data)
             running.mark_changed()  # a graph recorded in evaluation may have read it
         self.num_batches_tracked.data += 1
 

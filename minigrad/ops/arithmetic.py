@@ -9,7 +9,9 @@ import numpy as np
 
 from ..backend import device_of, xp
 from ..backend import to_device as move
+from ..kernels.blocks import elementwise
 from ..kernels.masked import masked
+from ..kernels.total import total_of_products
 from ..op import op, unbroadcast
 from ..tensor import Tensor
 
@@ -17,7 +19,7 @@ from ..tensor import Tensor
 @op
 def add(x, y, /):
     """x + y."""
-    return x + y
+    return elementwise(np.add, x, y)
 
 
 add.defvjp(
@@ -30,7 +32,7 @@ add.defvjp(
 def subtract(x, y, /):
     """x - y."""
     try:
-        return x - y
+        return elementwise(np.subtract, x, y)
     except TypeError:  # NumPy refuses this of booleans alone
         raise TypeError("subtract: x and y are boolean; use x ^ y to see where they differ") from None
 
@@ -44,19 +46,37 @@ subtract.defvjp(
 @op
 def multiply(x, y, /):
     """x * y, elementwise."""
-    return x * y
+    return elementwise(np.multiply, x, y)
 
 
 multiply.defvjp(
-    x=lambda g, out, x, y: unbroadcast(g * y, x),
-    y=lambda g, out, x, y: unbroadcast(g * x, y),
+    x=lambda g, out, x, y: unbroadcast_product(g, y, x),
+    y=lambda g, out, x, y: unbroadcast_product(g, x, y),
 )
+
+
+def unbroadcast_product(g, y, x):
+    """unbroadcast(g * y, x), without a product as large as g where x was repeated to the shape of both."""
+    if g.data.shape == x.data.shape or not isinstance(y, Tensor) or g.data.shape != y.data.shape:
+        return unbroadcast(g * y, x)
+    lead = g.ndim - x.ndim
+    repeated = [lead + axis for axis, n in enumerate(x.shape) if n == 1 and g.shape[lead + axis] != 1]
+    return sum_of_products(g, y, (*range(lead), *repeated)).reshape(x.shape)
+
+
+@op(dtypes="sums")
+def sum_of_products(x, y, /, axis):
+    """The sum of x * y along axes, which stay with length 1; x and y have one shape."""
+    return total_of_products(x, y, axis)
+
+
+sum_of_products.defvjp(x=lambda g, out, x, y, axis: g * y, y=lambda g, out, x, y, axis: g * x)
 
 
 @op(dtypes="real")
 def divide(x, y, /):
     """x / y, elementwise."""
-    return x / y
+    return elementwise(np.divide, x, y)
 
 
 divide.defvjp(
@@ -70,7 +90,7 @@ divide.defvjp(
 def negative(x, /):
     """-x."""
     try:
-        return -x
+        return elementwise(np.negative, x)
     except TypeError:  # as in subtract
         raise TypeError("negative: x is boolean; use ~x for its opposite") from None
 

@@ -7,37 +7,78 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..kernels.total import total
-from ..op import op, real
+from ..kernels import standardize as kernels
+from ..op import op, real, unbroadcast
+from .arithmetic import unbroadcast_product
 from .elementwise import sqrt
-from .reduce import mean, var
+from .reduce import mean, sum
 from .shape import check_axes, reshape
 
 
-@op(dtypes="real")
-def standardize(x, /, axis, eps=1e-5):
+def standardize(x, axis, eps=1e-5):
     """(x - mean) / sqrt(var + eps), with the mean and variance over axis, one or several; the shape of x.
 
     Ioffe & Szegedy 2015, arXiv 1502.03167.
     """
+    (x,) = real(x)
     axis = check_axes("standardize", axis, x.ndim)
-    if x.dtype == np.float16:  # sums and squares may be too large for it where the result is not
-        return standardize.forward(x.astype(np.float32), axis, eps).astype(np.float16)
-    n = math.prod([x.shape[i] for i in axis])
-    centred = x - total(x, axis, True) / n
-    return centred / xp(x).sqrt(total(centred * centred, axis, True) / n + eps)
+    return standardize_by(x, axis, eps, *moments(x, axis))
 
 
-def _standardize_rule(g, out, x, axis, eps):
-    # out does not change when x is shifted or scaled, as mean and variance follow; so the parts of g along the constant
-    # direction 1 and along out itself have no effect, and are projected away
-    shift = mean(g, axis, keepdims=True)
-    scale = out * mean(g * out, axis, keepdims=True)
-    deviation = sqrt(var(x, axis, keepdims=True) + eps)
-    return (g - shift - scale) / deviation
+def moments(x, axis):
+    """Return the mean and the variance of x over axis as arrays, whose axes stay with length 1. At least float32."""
+    (x,) = real(x)
+    return kernels.moments(x.data.astype(np.float32) if x.dtype == np.float16 else x.data, axis)
 
 
-standardize.defvjp(x=_standardize_rule)
+# mean and var are parameters, so that they are computed once for out, its gradient and what a layer keeps of them. But
+# they follow x, and the rules know it
+
+
+@op(dtypes="real")
+def standardize_by(x, /, axis, eps, mean, var):
+    """(x - mean) / sqrt(var + eps), where mean and var are those of x itself over axis."""
+    return kernels.standardize(x, mean, xp(x).sqrt(var + eps))
+
+
+standardize_by.defvjp(
+    x=lambda g, out, x, axis, eps, mean, var: standardize_gradient(g, out, deviation(x, axis, eps, mean, var), axis)
+)
+
+
+@op(dtypes="real")
+def deviation(x, /, axis, eps, mean, var):
+    """sqrt(var + eps), where mean and var are those of x over axis."""
+    return xp(x).sqrt(var + eps)
+
+
+# d/dx sqrt(var + eps) = (x - mean) / (n sqrt(var + eps)), and that fraction is the standardised x
+deviation.defvjp(
+    x=lambda g, out, x, axis, eps, mean, var: (
+        g * standardize_by(x, axis, eps, mean, var) * (1 / math.prod([x.shape[i] for i in axis]))
+    )
+)
+
+
+@op(dtypes="real")
+def standardize_gradient(c, y, s, /, axis):
+    """(c - mean(c) - y mean(c y)) / s, what x receives from a cotangent c of y = (x - mean) / s; means over axis.
+
+    y does not change when x is shifted or scaled, as mean and s follow. So the parts of c along the constant direction
+    and along y itself have no effect, and are projected away.
+    """
+    return kernels.standardize_gradient(c, y, s, axis)
+
+
+def _standardize_gradient_y(g, out, c, y, s, axis):
+    return -(g * mean(c * y, axis, keepdims=True) + c * mean(g * y, axis, keepdims=True)) / s
+
+
+standardize_gradient.defvjp(
+    c=lambda g, out, c, y, s, axis: standardize_gradient(g, y, s, axis),
+    y=_standardize_gradient_y,
+    s=lambda g, out, c, y, s, axis: -sum(g * out, axis, keepdims=True) / s,
+)
 
 
 def layer_norm(x, *, axis=-1, w=None, b=None, eps=1e-5):
@@ -56,10 +97,11 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: got only one of mean and var; give both, or neither for the batch's own")
     (x,) = real(x)
-    mean, var, w, b = (_per_channel(t, x) for t in (mean, var, w, b))
-    if mean is not None:
-        return _affine((x - mean) / sqrt(var + eps), w, b)
-    return _affine(standardize(x, (0, *range(2, x.ndim)), eps), w, b)
+    if mean is None:
+        standard = standardize(x, (0, *range(2, x.ndim)), eps)
+    else:
+        standard = (x - _per_channel(mean, x)) / sqrt(_per_channel(var, x) + eps)
+    return affine_channels(standard, w, b)
 
 
 def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
@@ -73,7 +115,7 @@ def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
         raise ValueError(f"group_norm: {num_groups} groups do not divide {C} channels; choose a divisor of {C}")
     groups = reshape(x, (N, num_groups, C // num_groups, *x.shape[2:]))  # (N,C,..) -> (N, groups, C/groups, ..)
     standard = standardize(groups, tuple(range(2, groups.ndim)), eps).reshape(x.shape)
-    return _affine(standard, _per_channel(w, x), _per_channel(b, x))
+    return affine_channels(standard, w, b)
 
 
 def instance_norm(x, *, w=None, b=None, eps=1e-5):
@@ -83,6 +125,27 @@ def instance_norm(x, *, w=None, b=None, eps=1e-5):
     Ulyanov et al. 2016, arXiv 1607.08022; Dumoulin et al. 2017, arXiv 1610.07629.
     """
     return group_norm(x, x.shape[1], w, b, eps=eps)
+
+
+# ---- scales and shifts -----------------------------------------------------------------------------------------------
+
+
+@op(dtypes="real")
+def scale_and_shift(x, w, b, /):
+    """w x + b, where w and b broadcast against x."""
+    return kernels.scale_and_shift(x, w, b)
+
+
+scale_and_shift.defvjp(
+    x=lambda g, out, x, w, b: g * w,
+    w=lambda g, out, x, w, b: unbroadcast_product(g, x, w),
+    b=lambda g, out, x, w, b: unbroadcast(g, b),
+)
+
+
+def affine_channels(x, w, b):
+    """Return w x + b for x (N,C,..), w and b (C) or (N,C), or None."""
+    return _affine(x, _per_channel(w, x), _per_channel(b, x))
 
 
 def _per_channel(t, x):
@@ -95,6 +158,10 @@ def _per_channel(t, x):
 
 def _affine(x, w, b):
     """Return w x + b, without what is None."""
+    if w is not None and b is not None:
+        x, w, b = real(x, w, b)
+        if np.broadcast_shapes(x.shape, w.shape, b.shape) == x.shape:
+            return scale_and_shift(x, w, b)
     if w is not None:
         x = x * real(x, w)[1]
     if b is not None:

@@ -1,0 +1,95 @@
+"""Mean, variance, and what normalisation layers make of them: all steps at one visit to memory.
+
+    y = (x - mean) / s                          s = sqrt(var + eps), mean and var over the axes
+    (g - mean(g) - y mean(g y)) / s             what x receives from a cotangent g of y
+
+A block holds those axes whole and is cut along another one, so that its means need nothing from its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backend import Array, xp
+from .blocks import in_blocks
+from .threads import scratch
+from .total import total, total_of_products
+
+Axes = tuple[int, ...]
+
+
+def moments(x: Array, axis: Axes) -> tuple[Array, Array]:
+    """Return mean and variance of x over axis, whose lengths become 1."""
+    n = math.prod([x.shape[i] for i in axis])
+    shape = [1 if i in axis else length for i, length in enumerate(x.shape)]
+    mean, var = xp(x).empty(shape, x.dtype), xp(x).empty(shape, x.dtype)
+
+    def block(x, mean, var):
+        mean[...] = total(x, axis, True) / n
+        centred = xp(x).subtract(x, mean, out=_like(x, "centred"))
+        var[...] = total_of_products(centred, centred, axis) / n
+
+    _visit(block, x, mean, var, axis=axis)
+    return mean, var
+
+
+def standardize(x: Array, mean: Array, deviation: Array) -> Array:
+    """Return (x - mean) / deviation."""
+    out = xp(x).empty_like(x)
+
+    def block(out, x, mean, factor):
+        xp(x).subtract(x, mean, out=out)
+        out *= factor
+
+    _visit(block, out, x, mean, 1 / deviation, axis=())
+    return out
+
+
+def standardize_gradient(g: Array, y: Array, deviation: Array, axis: Axes) -> Array:
+    """Return (g - mean(g) - y mean(g y)) / deviation, with means over axis."""
+    n = math.prod([y.shape[i] for i in axis])
+    out = xp(y).empty_like(y)
+
+    def block(out, g, y, factor):
+        along = total_of_products(g, y, axis) / n
+        shift = total(g, axis, True) / n
+        xp(y).multiply(y, along, out=out)
+        out += shift
+        xp(y).subtract(g, out, out=out)
+        out *= factor
+
+    _visit(block, out, g, y, 1 / deviation, axis=axis)
+    return out
+
+
+def scale_and_shift(x: Array, w: Array, b: Array) -> Array:
+    """Return w x + b, of the shape of x."""
+    if not x.dtype == w.dtype == b.dtype:
+        return x * w + b
+    out = xp(x).empty_like(x)
+
+    def block(out, x, w, b):
+        xp(x).multiply(x, w, out=out)
+        out += b
+
+    _visit(block, out, x, w, b, axis=())
+    return out
+
+
+def _visit(f, first: Array, *xs: Array, axis: Axes) -> None:
+    """Call f on blocks that hold axis whole; on a GPU, on everything at once."""
+    if isinstance(first, np.ndarray):
+        in_blocks(f, first, *xs, axes=[i for i in range(first.ndim) if i not in axis])
+    else:
+        f(first, *xs)
+
+
+def _like(x: Array, name: str) -> Array | None:
+    """Return this thread's scratch memory for an array like x, in the same order; None on a GPU."""
+    if not isinstance(x, np.ndarray):
+        return None
+    order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
+    memory = scratch(name, x.dtype, *[x.shape[i] for i in order])
+    return memory.transpose(sorted(range(x.ndim), key=order.__getitem__))

@@ -1,0 +1,130 @@
+"""Large arrays are computed in blocks on all cores: every element once, the same numbers as at once, in any layout."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.kernels import standardize as kernels
+from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks
+from minigrad.kernels.total import PIECE, total, total_of_products
+
+SHAPE = (5, 7, 150, 131)  # more than two blocks, none of whose sides divides the next
+AXES = [(0, 2, 3), (1, 2, 3), (2, 3), (3,), (0,), (0, 1, 2, 3)]
+
+
+def layouts(a):
+    """Yield a in three orders of memory: as it is, with its first axis innermost, and with gaps."""
+    yield a
+    yield np.ascontiguousarray(a.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+    wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
+    wide[..., ::2] = a
+    yield wide[..., ::2]
+
+
+def large(rng, dtype=np.float32):
+    a = rng.standard_normal(SHAPE).astype(dtype)
+    assert a.size > LARGE and a.size > 2 * BLOCK
+    return a
+
+
+@pytest.mark.parametrize("axes", [None, (1,), (2, 3), ()], ids=str)
+def test_every_element_is_visited_once(axes):
+    visits, by_channel = np.zeros(SHAPE, np.int8), np.zeros((7, 1, 1))
+
+    def visit(visits, by_channel, number, nothing):
+        assert number == 3.0 and nothing is None
+        visits += 1
+        if axes == (1,):
+            by_channel += 1
+
+    in_blocks(visit, visits, by_channel, 3.0, None, axes=axes)
+    assert (visits == 1).all()
+    assert axes != (1,) or (by_channel == 1).all()  # cut along with the rest
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("f", [np.add, np.subtract, np.multiply, np.divide], ids=lambda f: f.__name__)
+def test_arithmetic_in_blocks_is_numpys_bit_for_bit(f, dtype, rng):
+    for x in layouts(large(rng, dtype)):
+        for y in (
+            large(rng, dtype),
+            rng.random((7, 1, 1)).astype(dtype),
+            rng.random((5, 1, 150, 1)).astype(dtype),
+            0.7,
+        ):
+            for a, b in ((x, y), (y, x)):
+                out = elementwise(f, a, b)
+                assert out.dtype == dtype
+                np.testing.assert_array_equal(out, f(a, b))
+
+
+def test_two_dtypes_whole_numbers_and_larger_results_are_left_to_numpy(rng):
+    x = large(rng)
+    for y in (x.astype(np.float64), (100 * x).astype(np.int32), rng.random((2, 1, 1, 1, 1)).astype(np.float32)):
+        expected = x + y
+        out = elementwise(np.add, x, y)
+        assert out.dtype == expected.dtype
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("axes", AXES, ids=str)
+def test_sums_and_sums_of_products_are_those_in_float64(axes, rng):
+    a, b = (np.abs(large(rng)) + np.float32(0.5) for _ in range(2))
+    exact = (a.astype(np.float64) * b).sum(axis=axes, keepdims=True)
+    for x, y in itertools.product(layouts(a), layouts(b)):
+        np.testing.assert_allclose(total_of_products(x, y, axes), exact, rtol=1e-5)
+    for x in layouts(a):
+        np.testing.assert_allclose(total(x, axes, True), a.sum(axis=axes, keepdims=True, dtype=np.float64), rtol=2e-6)
+
+
+@pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 3])
+def test_scalar_products_of_any_length_count_every_number(length, rng):
+    x, y = rng.integers(1, 9, (2, 3, length)).astype(np.float64)
+    np.testing.assert_array_equal(total_of_products(x, y, (1,)), (x * y).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 3), (2, 3), (1, 2, 3), (3,), (1,)], ids=str)
+@pytest.mark.parametrize("small", [True, False])
+def test_what_is_standardised_and_its_gradient_follow_the_formulas(axes, small, rng):
+    a, c = (large(rng)[:2, :, :9, :8] if small else large(rng) for _ in range(2))
+    exact, g = 3 + 2 * a.astype(np.float64), c.astype(np.float64)
+    mean, var = exact.mean(axis=axes, keepdims=True), exact.var(axis=axes, keepdims=True)
+    y = (exact - mean) / np.sqrt(var + 1e-5)
+    mean_gy = (g * y).mean(axis=axes, keepdims=True)
+    gx = (g - g.mean(axis=axes, keepdims=True) - y * mean_gy) / np.sqrt(var + 1e-5)
+
+    for x, cotangent in zip(layouts(exact.astype(np.float32)), reversed(list(layouts(c)))):
+        found_mean, found_var = kernels.moments(x, axes)
+        np.testing.assert_allclose(found_mean, mean, rtol=1e-5)
+        np.testing.assert_allclose(found_var, var, rtol=1e-5)
+        out = kernels.standardize(x, found_mean, np.sqrt(found_var + 1e-5))
+        np.testing.assert_allclose(out, y, rtol=1e-4, atol=1e-5)
+        found = kernels.standardize_gradient(cotangent, out, np.sqrt(found_var + 1e-5), axes)
+        np.testing.assert_allclose(found, gx, rtol=1e-4, atol=1e-5)
+
+
+def test_scale_and_shift_takes_weights_of_any_broadcasting_shape(rng):
+    x = large(rng)
+    for w in (rng.random((7, 1, 1)).astype(np.float32), rng.random((5, 7, 1, 1)).astype(np.float32)):
+        np.testing.assert_allclose(kernels.scale_and_shift(x, w, w + 1), x * w + (w + 1), rtol=1e-6)
+    wide = rng.random((7, 1, 1))
+    assert kernels.scale_and_shift(x, wide, wide).dtype == np.float64
+
+
+def test_results_are_the_same_bits_on_one_core_and_on_two(rng, monkeypatch):
+    x, w = large(rng), rng.random(7).astype(np.float32)
+
+    def compute():
+        leaf, scale = mg.Tensor(x, requires_grad=True), mg.Tensor(w, requires_grad=True)
+        y = mg.batch_norm(leaf, w=scale, b=scale)
+        (mg.relu(y) * y).sum().backward()
+        return y.data, leaf.grad.data, scale.grad.data
+
+    results = []
+    for count in "12":
+        monkeypatch.setenv("MINIGRAD_NUM_THREADS", count)
+        results.append(compute())
+    for one, two in zip(*results):
+        np.testing.assert_array_equal(one, two)
