@@ -45,7 +45,8 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
             new *= z
             new += n
             if mask is not None:
-                _hold(new, state, mask[t, start:stop])
+                ended = ~mask[t, start:stop]
+                new[ended] = state[ended]
 
     _in_parts(part, u, N, T * N * w.size)
     return out
@@ -54,8 +55,7 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
 def gru_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Array | None) -> Array:
     """Return the gradients of sum g * states for u, h, w and b, flat, where states = gru_states(u, h, w, b, mask).
 
-    The same as the rule of the op gru_states computes out of small ops, in a fraction of the time: each step is gone
-    through while it is in the cache.
+    The rule of the op gru_states computes the same from small ops; here a step stays in the cache until it is done.
     """
     T, (N, H), module = len(u), states.shape[1:], xp(u)
     forward, backward, b = _by_gate(w, H), w.reshape(3, H, H), b.reshape(3, 1, H)
@@ -169,8 +169,8 @@ def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | 
             module.tanh(new[1], out=new[0])
             new[0] *= o
             if mask is not None:
-                for s, s_new in zip(state, new):
-                    _hold(s_new, s, mask[t, start:stop])
+                ended = ~mask[t, start:stop]
+                new[:, ended] = state[:, ended]
 
     _in_parts(part, u, N, T * N * w.size)
     return out
@@ -240,11 +240,6 @@ def _sigmoid(x: Array) -> None:
     xp(x).tanh(x, out=x)
     x *= 0.5
     x += 0.5
-
-
-def _hold(new: Array, state: Array, alive: Array) -> None:
-    """Write the old state over the new one of sequences that have ended. Both (n,H), alive (n)."""
-    new[~alive] = state[~alive]
 
 
 def _in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
