@@ -3,7 +3,8 @@
 Trains on procedural faces in one light before one backdrop. For unseen people it measures how closely the landmarks,
 which training never sees, come together in the template, and how well they can be located from the warp. Autoencoders
 with a code as short as the texture's, and as long as both codes, are trained for comparison.
-Real faces: --data olivetti, or --data FOLDER for images of your own; without landmarks these measures are left out.
+Hands instead, whose fingers spread, bend and hide each other: --data palms. Photographs: --data olivetti, or --data
+FOLDER for images of your own; without landmarks these measures are left out.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from demos import figures
-from demos.data import faces, load
+from demos.data import faces, load, palms
 from demos.data.studio import SIZE, studio
-from demos.evaluation.images import mse
+from demos.evaluation.images import gradient_energy, mse
 from demos.evaluation.landmarks import extent, mean_error, regress, spread
 from demos.evaluation.linear import PCA
 from demos.evaluation.walks import walk
@@ -27,7 +28,7 @@ from models.autoencoder import ConvAutoencoder, reconstruction_loss
 from models.deforming import Codes, Deformed, deforming_loss
 from models.deforming_faces import FaceAutoencoder
 
-DATASETS = ["faces", "olivetti", "FOLDER"]
+DATASETS = ["faces", "palms", "olivetti", "FOLDER"]
 EPOCHS = 14
 TRAIN, TEST = 3000, 500
 WIDTH = 16
@@ -75,6 +76,7 @@ def main(args) -> None:
         run.results.add(name, aligned.var(axis=0).mean(), images=task.alike.var(axis=0).mean())
     if task.y_points is not None:
         judge_landmarks(run.see(model, task.x)[0].warp, made.warp, task, run)
+    draw_slide(made, task.y, run)
     draw_parts(made, task.y[:SHOWN], run)
     draw_between(model, codes, task.y, run)
     run.save()
@@ -83,6 +85,9 @@ def main(args) -> None:
 def choose(args) -> Task:
     """Draw or read the images; a quick run takes few."""
     n, m = (128, 64) if args.quick else (TRAIN, TEST)
+    if args.data == "palms":
+        x, y = (palms.palms(k, split=split, seed=args.seed) for k, split in ((n, "train"), (m, "test")))
+        return Task(x.images, y.images, from_edges(x.landmarks, SIZE), from_edges(y.landmarks, SIZE))
     if args.data != "faces":
         data = load(args.data, seed=args.seed, train=n, test=m)
         return Task(data.train_images, data.test_images)
@@ -126,6 +131,8 @@ def judge_alignment(made: Deformed, task: Task, run: Run) -> None:
     steps = min(np.diff(made.warp[..., 0], axis=2).min(), np.diff(made.warp[..., 1], axis=1).min())
     run.results.add("smallest increment of a warp", steps)
     means = {"mean image": task.y, "mean aligned image": aligned, "mean texture": made.texture}
+    sharpness = {title: gradient_energy(images.mean(axis=0)) for title, images in means.items()}
+    run.results.add("gradient energy, mean texture", sharpness["mean texture"], mean_image=sharpness["mean image"])
     panels = {title: images.mean(axis=0)[None, None] for title, images in means.items()}
     figures.mosaics(panels, run.out / "means.png", 2.4)
 
@@ -155,6 +162,24 @@ def judge_landmarks(x_warp: np.ndarray, y_warp: np.ndarray, task: Task, run: Run
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+def draw_slide(made: Deformed, y: np.ndarray, run: Run) -> None:
+    """Draw the lecture's rows: input, reconstruction, texture under the mean deformation, means of inputs, of textures.
+
+    A mean is over more and more images from left to right: inputs blur, textures do not.
+    """
+    counts = np.unique(np.geomspace(1, len(y), SHOWN).round().astype(int))
+    mean_warp = np.broadcast_to(made.warp.mean(axis=0), made.warp[:SHOWN].shape)
+    of = f"of {', '.join(map(str, counts[:3]))} .. {counts[-1]}"
+    rows = {
+        "input": y[:SHOWN],
+        "reconstruction": made.output[:SHOWN],
+        "texture, mean deformation": look(made.texture[:SHOWN], mean_warp),
+        f"mean {of} inputs": np.stack([y[:k].mean(axis=0) for k in counts]),
+        f"mean {of} textures": np.stack([made.texture[:k].mean(axis=0) for k in counts]),
+    }
+    figures.image_rows(rows, run.out / "slide.png", 0.87)
 
 
 def draw_parts(made: Deformed, y: np.ndarray, run: Run) -> None:

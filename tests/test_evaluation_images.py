@@ -1,11 +1,11 @@
-"""PSNR and SSIM against direct loops."""
+"""PSNR, SSIM and gradient energy against direct loops."""
 
 import math
 
 import numpy as np
 import pytest
 
-from demos.evaluation.images import psnr, ssim
+from demos.evaluation.images import gradient_energy, psnr, ssim
 
 
 def test_psnr_is_computed_from_the_error_over_all_images(rng):
@@ -60,3 +60,10 @@ def test_images_of_different_shapes_are_refused(measure):
 def test_ssim_refuses_images_smaller_than_its_window():
     with pytest.raises(ValueError, match="must be 11 or longer"):
         ssim(np.zeros((1, 1, 10, 28)), np.zeros((1, 1, 10, 28)))
+
+
+def test_gradient_energy_is_the_mean_square_of_steps_down_and_across(rng):
+    x = rng.random((3, 4, 5))
+    down = [(x[c, i + 1, j] - x[c, i, j]) ** 2 for c in range(3) for i in range(3) for j in range(5)]
+    across = [(x[c, i, j + 1] - x[c, i, j]) ** 2 for c in range(3) for i in range(4) for j in range(4)]
+    assert gradient_energy(x) == pytest.approx(sum(down) / len(down) + sum(across) / len(across))

@@ -14,6 +14,11 @@ def mse(x: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.square(x - truth), dtype=np.float64))
 
 
+def gradient_energy(x: np.ndarray) -> float:
+    """Mean squared difference of neighbouring pixels, down and across, of images (.., H, W): how sharp they are."""
+    return float(sum(np.mean(np.square(np.diff(x, axis=axis)), dtype=np.float64) for axis in (-2, -1)))
+
+
 def psnr(x: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in decibels, 10 log10(1 / MSE), infinite where x is the truth; peak 1.
 

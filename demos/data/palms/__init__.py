@@ -139,7 +139,7 @@ def _render(scene, size):
     x, y = places(scene.roll, CENTRE, size)
     hand = Hand(*(field.astype(np.float32)[:, None, None] for field in scene.parameters.T))
     nails = Hand(*scene.parameters.T).nails
-    parts = [palm(x, y, hand, skeleton.outline)]
+    parts = [palm(x, y, scene.roll, hand, skeleton.outline)]
     parts += [finger(x, y, *(field[:, i] for field in skeleton[:3]), nails) for i in range(5)]
     # rows of this matrix turn a vector of the frame into one of the upright hand
     cos, sin, zero, one = np.cos(scene.roll), np.sin(scene.roll), np.zeros(len(x)), np.ones(len(x))

@@ -93,8 +93,8 @@ def finger(x, y, joints, ways, radii, nails):
     return Part(outside, height, nx, ny, 0.7 * crease, red, nail)
 
 
-def palm(x, y, hand, outline):
-    """See palm and forearm. hand: Hand of (n, 1, 1) float32, outline (n, 11, 2) -> Part."""
+def palm(x, y, roll, hand, outline):
+    """See palm and forearm. roll (n,), hand: Hand of (n, 1, 1) float32, outline (n, 11, 2) -> Part."""
     outside = polygon(x, y, outline.astype(np.float32)) - np.float32(ROUND)
     deep = 1 - np.clip(-outside / SLAB, 0, 1)
     web = WRIST - hand.palm_length
@@ -104,7 +104,10 @@ def palm(x, y, hand, outline):
     bumps += ((0.02, 0.0, 0.17, 0.17, 0.12), (0.03, 0.5, 0.22, 0.2, 0.12))
     relief = sum(h * np.exp(-np.square((u - a) / du) - np.square((v - b) / dv)) for h, a, b, du, dv in bumps)
     height = SLAB * np.sqrt(np.maximum(1 - deep * deep, 0)) + relief * (1 - deep)
-    fall_y, fall_x = np.gradient(height, 2 / x.shape[-1], axis=(1, 2))
+    # neighbouring pixels lie along the frame, normals are those of the upright hand
+    down, right = np.gradient(height, 2 / x.shape[-1], axis=(1, 2))
+    cos, sin = (f(roll).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
+    fall_x, fall_y = cos * right + sin * down, cos * down - sin * right
     steep = 1 / np.sqrt(1 + fall_x * fall_x + fall_y * fall_y)
     red = np.clip(relief / 0.04, 0, 1)
     return Part(outside, height, -fall_x * steep, -fall_y * steep, lines(u, v, hand), red, np.zeros_like(x))
