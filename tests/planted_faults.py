@@ -326,7 +326,7 @@ FAULTS = {
         ),
         ("f *= state[1]", "f *= state[0]"),
         ("new[0] *= o", "new[0] *= i"),
-        ("zip(state, new)", "zip(state[:1], new)"),
+        ("new[:, ended] = state[:, ended]", "new[:1, ended] = state[:1, ended]"),
         ("(E[t, a, :, start:stop] * v).sum(axis=0)", "E[t, a, 0, start:stop] * v[0]"),
         ("(D[t, a, :, start:stop] * state)", "(D[t, :, a, start:stop] * state)"),
         (
@@ -337,7 +337,7 @@ FAULTS = {
         ("for k in range(K):", "for k in range(K - 1):"),
         (".reshape(-1, H, H).swapaxes(1, 2)", ".reshape(-1, H, H)"),
         ("x += 0.5", "x += 0.25"),
-        ("new[~alive] = state[~alive]", "new[alive] = state[alive]"),
+        ("new[ended] = state[ended]", "new[~ended] = state[~ended]"),
         (
             "h.shape, xp(u)\n    w, b = _by_gate(w, H), b.reshape(3, 1, H)",
             "h.shape, xp(u)\n    w, b = _by_gate(w, H), b.reshape(3, 1, H)[::-1]",
