@@ -229,6 +229,11 @@ def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
     """Sum g over the axes along which x was broadcast, which undoes broadcasting on the way back. -> x's shape."""
     if g.data.shape == x.data.shape:
         return g
+    return g.sum(axis=repeated_axes(g, x), keepdims=True).reshape(x.shape)
+
+
+def repeated_axes(g: Tensor, x: Tensor) -> tuple[int, ...]:
+    """Return the axes of g along which x was repeated to its shape."""
     lead = g.ndim - x.ndim
     repeated = [lead + axis for axis, n in enumerate(x.shape) if n == 1 and g.shape[lead + axis] != 1]
-    return g.sum(axis=(*range(lead), *repeated), keepdims=True).reshape(x.shape)
+    return *range(lead), *repeated

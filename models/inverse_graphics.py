@@ -46,9 +46,9 @@ def inverse_graphics_loss(model: ConvVAE, x: Tensor, active: Tensor, kappa: floa
     x (B, n, C, H, W): B batches, in each of which one factor varies; active (B, k) bool: the numbers of the code that
     may explain it. ValueError for other shapes, and for batches of one image, in which nothing varies.
     """
-    B, n = x.shape[:2]
-    if x.ndim != 5 or n < 2:
+    if x.ndim != 5 or x.shape[1] < 2:
         raise ValueError(f"inverse_graphics_loss: x is {x.shape}; it must be (B, n, C, H, W) with n of at least 2")
+    B, n = x.shape[:2]
     if active.shape != (B, model.code):
         raise ValueError(f"inverse_graphics_loss: active is {active.shape}; it must be {(B, model.code)}, bool")
     x = x.reshape(B * n, *x.shape[2:])

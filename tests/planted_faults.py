@@ -271,12 +271,13 @@ FAULTS = {
         ("if x.itemsize > 8:", "if x.itemsize > 16:"),
         ("shape=np.broadcast(x, mask).shape", "shape=x.shape"),
     ],
-    ("blocks.py", "blocks", "visited or arithmetic or two_dtypes"): [
+    ("blocks.py", "blocks", "visited or arithmetic or two_dtypes or errstate"): [
         ("(block + 1) * step)", "(block + 1) * step - 1)"),
         ("-(-n // step), PASS", "n // step, PASS"),
         ("x.ndim < -from_end or x.shape[from_end] == 1", "x.ndim < -from_end"),
         ("slice(None)] * (-from_end - 1)", "slice(None)] * -from_end"),
         ("range(first.ndim) if axes is None else axes", "range(first.ndim)"),
+        ("with np.errstate(**errors):", "with np.errstate():"),
         ("if not alike or np.broadcast_shapes", "if np.broadcast_shapes"),
         ("if not alike or np.broadcast_shapes(*[a.shape for a in arrays]) != x.shape:", "if not alike:"),
     ],
@@ -290,7 +291,6 @@ FAULTS = {
         ("        out += b\n", ""),
         ("if not x.dtype == w.dtype == b.dtype:", "if False:"),
         ("if i not in axis])", "])"),
-        ("memory.transpose(sorted(range(x.ndim), key=order.__getitem__))", "memory.transpose(order)"),
     ],
     ("total.py", "blocks", "sums or scalar_products"): [
         ("out += np.vecdot(x[:, :main]", "out = np.vecdot(x[:, :main]"),

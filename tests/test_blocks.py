@@ -69,6 +69,19 @@ def test_two_dtypes_whole_numbers_and_larger_results_are_left_to_numpy(rng):
         np.testing.assert_array_equal(out, expected)
 
 
+def test_errstate_of_the_caller_counts_on_every_core(rng, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", "2")
+    x = large(rng)
+    with np.errstate(divide="ignore"):
+        assert np.isinf(elementwise(np.divide, x, np.zeros_like(x))).all()
+    with np.errstate(divide="raise"):
+        for at in (0, -1):  # in the first part, and in the last
+            y = np.ones_like(x)
+            y.flat[at] = 0
+            with pytest.raises(FloatingPointError):
+                elementwise(np.divide, x, y)
+
+
 @pytest.mark.parametrize("axes", AXES, ids=str)
 def test_sums_and_sums_of_products_are_those_in_float64(axes, rng):
     a, b = (np.abs(large(rng)) + np.float32(0.5) for _ in range(2))

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-PAD, START, END, UNKNOWN = range(4)  # what stands for no word, and for a word that the vocabulary lacks
+from models.translation import END, PAD, START
+
+UNKNOWN = 3  # a word that the vocabulary lacks; models/translation.py numbers what stands for no word
 SPECIAL = ["<pad>", "<start>", "<end>", "<unknown>"]
 MOST_BYTES = 200_000_000  # of a file; Tatoeba's largest collections have a fifth of it
 FEWEST = 100  # pairs of a file that are short enough

@@ -1,7 +1,7 @@
-"""Element by element, on all cores, in blocks that stay in cache while several steps are taken on them.
+"""Large arrays element by element, on all cores, in blocks that take all steps of a formula before the next one begins.
 
-Memory is slower than arithmetic: NumPy reads and writes whole arrays for each step of a formula, and on one core. Here
-an array is cut along the axis that lies outermost in memory, and a block takes all steps before the next one begins:
+Memory is slower than arithmetic, and NumPy passes over whole arrays for each step, on one core. Here an array is cut
+along the axis that lies outermost in memory, into blocks that a core's cache can hold:
 
     x     |  block 0  |  block 1  |  block 2  |  block 3  | ..        a block is read once from memory,
     out   |  block 0  |  block 1  |  block 2  |  block 3  | ..        and written once
@@ -17,19 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from .threads import parallel
+from .threads import BLOCK, parallel
 
 LARGE = 1 << 19  # elements: below this, waking a second thread costs more than it saves
-BLOCK = 1 << 18  # elements of a block, 1 MiB of float32. Smaller ones fit more caches, but each step has to be taken by
-# the interpreter, of which there is one: threads that take short steps wait for each other
 PASS = 4.0  # what one step on one element costs, in multiply-adds
 
 
 def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable[int] | None = None) -> None:
-    """Call f(block of first, *blocks of xs), which changes some of them, until all of first has been visited.
+    """Call f(block of first, *blocks of xs) until all of first has been visited; f fills some of them.
 
     first has the whole shape. xs: arrays that broadcast to it, which are cut likewise, and numbers, which are not.
-    axes: those along which may be cut, where f adds up along the others; by default all.
+    axes: those that may be cut, for an f that sums over the others; by default all.
     """
     axis = None
     if first.size >= LARGE:
@@ -39,6 +37,7 @@ def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable
         f(first, *xs)
         return
 
+    # no smaller blocks, whatever the cache: threads take turns to begin a step, and would wait for each other
     from_end = axis - first.ndim
     n = first.shape[axis]
     step = max(1, BLOCK * n // first.size)
@@ -49,9 +48,12 @@ def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable
         part: list[Any] = [..., slice(block * step, (block + 1) * step), *[slice(None)] * (-from_end - 1)]
         return x[tuple(part)]
 
+    errors: Any = np.geterr()  # each thread has settings of its own; those of the caller count
+
     def some(start: int, stop: int) -> None:
-        for block in range(start, stop):
-            f(*[cut(x, block) for x in (first, *xs)])
+        with np.errstate(**errors):
+            for block in range(start, stop):
+                f(*[cut(x, block) for x in (first, *xs)])
 
     parallel(some, -(-n // step), PASS * first.size)
 
@@ -59,7 +61,7 @@ def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable
 def elementwise(f: Callable[..., Any], *xs: Any) -> Any:
     """Return f(*xs) for an arithmetic function f of arrays and numbers, on any device.
 
-    f(*blocks, out=block) fills out with the same, as NumPy's do, in the dtype of the arrays.
+    f takes the keyword out, as NumPy's functions do.
     """
     for x in xs:
         if isinstance(x, np.ndarray) and x.size >= LARGE:

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..backend import Array, xp
 from .blocks import in_blocks
-from .threads import scratch
 from .total import total, total_of_products
 
 Axes = tuple[int, ...]
@@ -28,7 +27,7 @@ def moments(x: Array, axis: Axes) -> tuple[Array, Array]:
 
     def block(x, mean, var):
         mean[...] = total(x, axis, True) / n
-        centred = xp(x).subtract(x, mean, out=_like(x, "centred"))
+        centred = x - mean
         var[...] = total_of_products(centred, centred, axis) / n
 
     _visit(block, x, mean, var, axis=axis)
@@ -84,12 +83,3 @@ def _visit(f, first: Array, *xs: Array, axis: Axes) -> None:
         in_blocks(f, first, *xs, axes=[i for i in range(first.ndim) if i not in axis])
     else:
         f(first, *xs)
-
-
-def _like(x: Array, name: str) -> Array | None:
-    """Return this thread's scratch memory for an array like x, in the same order; None on a GPU."""
-    if not isinstance(x, np.ndarray):
-        return None
-    order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
-    memory = scratch(name, x.dtype, *[x.shape[i] for i in order])
-    return memory.transpose(sorted(range(x.ndim), key=order.__getitem__))

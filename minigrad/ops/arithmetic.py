@@ -12,7 +12,7 @@ from ..backend import to_device as move
 from ..kernels.blocks import elementwise
 from ..kernels.masked import masked
 from ..kernels.total import total_of_products
-from ..op import op, unbroadcast
+from ..op import op, repeated_axes, unbroadcast
 from ..tensor import Tensor
 
 
@@ -59,9 +59,7 @@ def unbroadcast_product(g, y, x):
     """unbroadcast(g * y, x), without a product as large as g where x was repeated to the shape of both."""
     if g.data.shape == x.data.shape or not isinstance(y, Tensor) or g.data.shape != y.data.shape:
         return unbroadcast(g * y, x)
-    lead = g.ndim - x.ndim
-    repeated = [lead + axis for axis, n in enumerate(x.shape) if n == 1 and g.shape[lead + axis] != 1]
-    return sum_of_products(g, y, (*range(lead), *repeated)).reshape(x.shape)
+    return sum_of_products(g, y, repeated_axes(g, x)).reshape(x.shape)
 
 
 @op(dtypes="sums")

@@ -6,7 +6,7 @@ import pytest
 
 from demos import vae
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
