@@ -296,6 +296,15 @@ case("batch_norm", lambda x, w, b: mg.batch_norm(x, w=w, b=b), real(2, 2, 3), re
 case("batch_norm", mg.batch_norm, real(2, 3), real(3), positive(3), real(3), real(3))
 case("batch_norm", lambda x, m, v: mg.batch_norm(x, m, v, eps=0.1), real(2, 2, 3), real(2), positive(2))
 
+case("divisive_norm", mg.divisive_norm, real(2, 2, 3), positive(2, 2), positive(2))
+case("divisive_norm", mg.divisive_norm, real(2, 3), positive(3, 3), positive(3))
+case(
+    "divisive_norm",
+    lambda x, w, b: mg.divisive_norm(x, w, b, inverse=True),
+    real(1, 2, 2, 1),
+    *[positive(2, 2), positive(2)],
+)
+
 # ---- products --------------------------------------------------------------------------------------------------------
 
 case("matmul", mg.matmul, real(2, 3), real(3, 4))

@@ -92,3 +92,23 @@ def test_wrong_arguments_of_layers_are_named(call, message):
 def test_arguments_with_another_position_in_pytorch_must_be_named(call):
     with pytest.raises(TypeError, match="positional arguments"):
         call()
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_gdn_is_divisive_norm_with_squares_of_its_parameters(inverse, rng):
+    layer, x = nn.GDN(3, inverse), mg.Tensor(rng.standard_normal((2, 3, 4, 5), np.float32))
+    layer.weight.data[...] = rng.standard_normal((3, 3))
+    layer.bias.data[...] = rng.standard_normal(3)
+    size = np.sqrt(np.einsum("ij,njhw->nihw", layer.weight.data**2, x.data**2) + layer.bias.data[:, None, None] ** 2)
+    np.testing.assert_allclose(layer(x).numpy(), x.data * size if inverse else x.data / size, rtol=1e-4)
+
+
+def test_inverse_gdn_undoes_gdn_where_channels_are_small(rng):
+    x = mg.Tensor(1e-3 * rng.standard_normal((2, 3, 4), np.float32))
+    np.testing.assert_allclose(nn.GDN(3, inverse=True)(nn.GDN(3)(x)).numpy(), x.numpy(), rtol=1e-5)
+
+
+def test_every_weight_of_gdn_has_a_slope_at_the_start(rng):
+    layer = nn.GDN(3)
+    layer(mg.Tensor(rng.standard_normal((2, 3, 4), np.float32))).sum().backward()
+    assert (layer.weight.grad.numpy() != 0).all() and (layer.bias.grad.numpy() != 0).all()

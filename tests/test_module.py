@@ -76,6 +76,7 @@ def test_one_module_in_two_places_is_not_a_cycle(rng):
         (lambda rng: nn.Dropout2d(0.5, rng=rng), (4, 3, 2, 2)),
         (lambda rng: nn.Flatten(), (4, 3, 2)),
         (lambda rng: nn.LayerNorm(3), (4, 3)),
+        (lambda rng: nn.GDN(3), (4, 3)),
         (lambda rng: nn.GroupNorm(1, 3), (4, 3)),
         (lambda rng: nn.InstanceNorm2d(3), (4, 3, 2, 2)),
         (lambda rng: nn.MaxPool2d(2), (4, 3, 2, 2)),

@@ -383,6 +383,17 @@ def test_normalisations(x, w, b):
     equal(given_statistics, (x - b) / np.sqrt(np.fabs(w) + 0.5))
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (2, 3, 4, 1), (1, 3, 2, 1, 2)])
+def test_divisive_norm_divides_by_a_pooled_size_of_all_channels(shape, rng):
+    x, gamma, beta = rng.standard_normal(shape), rng.random((3, 3)), rng.random(3) + 0.1
+    quotients, products = np.empty(shape), np.empty(shape)
+    for n, i, *place in np.ndindex(*shape):
+        size = math.sqrt(beta[i] + math.fsum(gamma[i, j] * x[n, j, *place] ** 2 for j in range(3)))
+        quotients[n, i, *place], products[n, i, *place] = x[n, i, *place] / size, x[n, i, *place] * size
+    equal(mg.divisive_norm(tensor(x), tensor(gamma), tensor(beta)), quotients)
+    equal(mg.divisive_norm(tensor(x), tensor(gamma), tensor(beta), inverse=True), products)
+
+
 def reduced(losses):
     """Return what each reduction makes of the losses."""
     return {"none": losses, "sum": np.sum(losses), "mean": np.mean(losses)}
@@ -674,6 +685,7 @@ ERRORS = [
     ("tensordot", lambda: mg.tensordot(M, M, ((0, 1), 0)), ValueError, "tensordot: 2 axes of x and 1 of y; give"),
     ("tensordot axes", lambda: mg.tensordot(M, M, 3), ValueError, "tensordot: ax"),
     ("standardize", lambda: mg.standardize(M, 2), ValueError, "standardize: axis is 2; with 2 axes"),
+    ("divisive_norm", lambda: mg.divisive_norm(M, np.ones((2, 2)), V), ValueError, r"gamma \(2, 2\) and beta \(3,\)"),
     ("mse_loss", lambda: mg.mse_loss(M, V), ValueError, r"mse_loss: shapes \(2, 3\) and \(3,\); they must be equal"),
     ("l1_loss", lambda: mg.l1_loss(M, V), ValueError, "l1_loss: shapes"),
     ("huber_loss", lambda: mg.huber_loss(M, M, delta=0), ValueError, "huber_loss: delta is 0; it must be positive"),

@@ -16,6 +16,7 @@ from .activations import (
     Tanh,
 )
 from .conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .divisive import GDN
 from .layers import Dropout, Embedding, Flatten, Identity, Linear, Unflatten
 from .module import Buffer, Module, Parameter, Sequential
 from .normalize import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm
@@ -27,6 +28,7 @@ from .summary import summary
 
 __all__ = [
     "ELU",
+    "GDN",
     "GELU",
     "GRU",
     "LSTM",

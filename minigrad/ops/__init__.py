@@ -15,6 +15,7 @@ from .conv1d import conv1d, conv_transpose1d
 from .creation import arange, from_dlpack, full, full_like, one_hot, ones, ones_like, zeros, zeros_like
 from .cross_entropy import cross_entropy, nll_loss
 from .distances import cosine_embedding_loss, cosine_similarity, triplet_margin_loss
+from .divisive import divisive_norm
 from .elementwise import (
     abs,
     clip,
