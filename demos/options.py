@@ -52,18 +52,18 @@ def folder(text: str) -> Path:
 
 
 def data_set(names: Sequence[str]) -> Callable[[str], str]:
-    """Make the reader of a data set: one of names, among which FOLDER stands for the path of any folder."""
+    """Make the reader of a data set: one of names; FOLDER among them means any folder of images, FILE.tsv any file."""
 
-    own = [name for name in names if name != "FOLDER"]
-    folders = len(own) < len(names)
+    own = [name for name in names if name not in ("FOLDER", "FILE.tsv")]
+    folders, files = "FOLDER" in names, "FILE.tsv" in names
 
     def read(text: str) -> str:
-        if text in own:
+        if text in own or (files and text and Path(text).is_file()):
             return text
         if folders and text and Path(text).is_dir():
             _check_images(text)
             return text
-        known = ", ".join(map(repr, own)) + (" or a folder of images" if folders else "")
+        known = ", ".join(map(repr, own)) + " or a folder of images" * folders + " or a file" * files
         raise ArgumentTypeError(f"there is no data set {text!r}; it must be one of {known}")
 
     return read

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from demos.results import Results
-from demos.training import apply, batches, train
+from demos.training import PLAIN, Step, apply, batches, train
 from minigrad import Tensor, nn, no_grad
 
 BATCH = 250  # images that see and decode take at a time
@@ -63,6 +63,7 @@ class Run:
         label: str,
         batch_size: int,
         decay: bool = True,
+        step: Step = PLAIN,
         **settings: Any,
     ) -> list[float]:
         """Train a model that is on the run's device -> the mean loss of every epoch; see training.train.
@@ -80,6 +81,7 @@ class Run:
             rng=rng,
             batch_size=batch_size,
             decay=decay,
+            step=step,
             path=self.out / f"{state}.safetensors",
             resume=self.args.resume,
             settings=depends_on,

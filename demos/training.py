@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minigrad import Tensor, keep_memory, nn, no_grad, saving, schedules
+from minigrad import Tensor, keep_memory, nn, no_grad, optim, saving, schedules
 from minigrad.kernels.layout import chwn, nchw
 
 from .resume import environment, fingerprint, go_on
@@ -51,6 +51,16 @@ class Step:
 
 
 PLAIN = Step()
+
+
+class ClippedStep(Step):
+    """A step that gradients of joint norm above max_norm, which a steep place of the loss gives, cannot throw far."""
+
+    def __init__(self, max_norm: float):
+        self.max_norm = max_norm
+
+    def ready(self, optimizer: Any) -> None:
+        optim.clip_grad_norm(optimizer.parameters, self.max_norm)
 
 
 def train(

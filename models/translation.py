@@ -138,8 +138,13 @@ def beam(model: Translator, source: Tensor, longest: int, width: int = 4) -> Wri
     """Translate one sentence (1,S) by the search that keeps the `width` most probable beginnings.
 
     Of the translations that end, the one whose words have the highest mean log-probability wins: the sum alone would
-    prefer short ones. Without any, the most probable beginning is returned.
+    prefer short ones. Without any, the most probable beginning is returned. The search is over when no beginning can
+    win any more: one of log-probability l has at most l / longest in the end, for further words only lower l.
     """
+
+    def mean(w: Written) -> float:
+        return w.log_p / (len(w.words) - 1)
+
     read, state = model.encode(source)
     open_, ended = [Written([START], 0.0, None)], []
     for _ in range(longest):
@@ -154,6 +159,6 @@ def beam(model: Translator, source: Tensor, longest: int, width: int = 4) -> Wri
         ended += [f for f in found if f.words[-1] == END]
         kept = [i for i, f in enumerate(found) if f.words[-1] != END]
         open_, state = [found[i] for i in kept], states[:, rows[kept]]
-        if not open_ or len(ended) >= width:
+        if not open_ or (ended and max(map(mean, ended)) >= max(w.log_p for w in open_) / longest):
             break
-    return max(ended or open_, key=lambda w: w.log_p / (len(w.words) - 1))
+    return max(ended or open_, key=mean)

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from demos.run import Run
-from demos.training import Step, train
+from demos.training import ClippedStep, Step, train
 from minigrad import nn, optim
 from models.autoencoder import DenseAutoencoder
 from models.deforming import Codes, DeformingAutoencoder
@@ -36,11 +36,12 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole(tmp_path):
 def test_gradients_are_changed_after_they_are_complete_and_before_they_are_used(tmp_path):
     norms = []
 
-    class Clipped(Step):
+    class Clipped(ClippedStep):
         def ready(self, optimizer):
-            norms.append(optim.clip_grad_norm(optimizer.parameters, 1e-9))
+            norms.append(np.hypot(*(np.linalg.norm(x.grad.numpy()) for x in optimizer.parameters)))
+            super().ready(optimizer)
 
-    start, clipped = trained(tmp_path, Step(), epochs=0), trained(tmp_path, Clipped())
+    start, clipped = trained(tmp_path, Step(), epochs=0), trained(tmp_path, Clipped(1e-9))
     assert len(norms) == 6 and min(norms) > 1e-3
     np.testing.assert_allclose(clipped.weight.numpy(), start.weight.numpy(), atol=1e-8)
 
@@ -77,6 +78,19 @@ def test_training_resumes_only_under_its_own_settings(tmp_path):
     assert fit(penalty="L1") == fit(penalty="L1")
     with pytest.raises(ValueError, match="'penalty': 'L1'.*, not .*'penalty': 'L2'"):
         fit(penalty="L2")
+
+
+def test_a_run_takes_the_steps_that_it_is_given(tmp_path):
+    taken = []
+
+    class Counted(Step):
+        def ready(self, optimizer):
+            taken.append(optimizer)
+
+    made, model = run(tmp_path, epochs=2), nn.Linear(3, 2, rng=np.random.default_rng(0))
+    adam, options = optim.Adam(model.parameters(), 0.1), {"state": "training", "label": "", "batch_size": 8}
+    made.fit(model, lambda x: mg.square(model(x)).mean(), (X,), adam, made.rng(), step=Counted(), **options)
+    assert taken == [adam] * 6
 
 
 def test_seeing_decodes_what_encoding_gave_batch_by_batch(tmp_path, rng):

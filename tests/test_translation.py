@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor
-from models.translation import END, PAD, START, Translator, beam, greedy, translation_loss
+from models.translation import END, PAD, START, Read, Translator, beam, greedy, translation_loss
 
 SOURCE = np.array([[START, 4, 5, 6, END], [START, 7, END, PAD, PAD]])
 TARGET = np.array([[START, 3, 4, END, PAD], [START, 4, 3, 3, END]])
@@ -77,6 +77,25 @@ def test_a_wide_beam_finds_the_best_of_all_translations(model):
     found = beam(model, Tensor(source[None]), longest, width=1000)
     assert found.words == best
     assert found.log_p == pytest.approx(log_p(model, source, best))
+
+
+class Script:
+    """A translator that writes word 3 four times and then ends; at each word it would end at once with chance .1."""
+
+    def encode(self, source):
+        return Read(Tensor(np.zeros((1, 1, 1))), None, source.data != PAD), Tensor(np.zeros((1, 1, 1)))
+
+    def step(self, written, state, read):
+        p = np.full((len(written), 1, WORDS), 1e-9)
+        rows = np.arange(len(written))
+        p[rows, 0, np.where(state.data[0, :, 0] < 4, 3, END)] = 0.9
+        p[rows, 0, np.where(state.data[0, :, 0] < 4, END, 3)] = 0.1
+        return Tensor(np.log(p)), state + 1.0, None
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_translations_that_ended_early_do_not_stop_a_beam_from_finding_a_better_one(width):
+    assert beam(Script(), Tensor(SOURCE[:1]), 12, width).words == [START, 3, 3, 3, 3, END]
 
 
 def test_a_beam_of_one_is_greedy_search(model):

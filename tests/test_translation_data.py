@@ -1,5 +1,7 @@
 """Number names against pairs written by hand; the split; files of sentence pairs, good and bad."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -97,16 +99,17 @@ def test_every_number_has_a_name_of_its_own_in_both_languages():
                 name(n)
 
 
-def test_test_numbers_are_unseen_and_their_words_are_not():
-    corpus = numbers(train=3000, test=500, seed=1)
-    assert len(corpus.train) == 3000 and len(corpus.test) == 500
-    assert not {a for a, _ in corpus.train} & {a for a, _ in corpus.test}
+def test_validation_and_test_numbers_are_unseen_and_their_words_are_not():
+    corpus = numbers(train=3000, validation=300, test=500, seed=1)
+    assert [len(part) for part in corpus] == [3000, 300, 500]
+    assert len({a for part in corpus for a, _ in part}) == 3800
     for side in (0, 1):
         seen = {word for pair in corpus.train for word in split(pair[side])}
-        assert {word for pair in corpus.test for word in split(pair[side])} <= seen
+        assert {word for pair in corpus.validation + corpus.test for word in split(pair[side])} <= seen
     lengths = {len(a.split()) for a, _ in corpus.test}
     assert lengths >= {2, 3, 4, 5, 6, 7}
-    assert corpus == numbers(train=3000, test=500, seed=1) != numbers(train=3000, test=500, seed=2)
+    again, other = (numbers(train=3000, validation=300, test=500, seed=seed) for seed in (1, 2))
+    assert corpus == again != other
 
 
 def test_the_dictionary_knows_every_word_and_gets_only_short_names_right():
@@ -118,9 +121,10 @@ def test_the_dictionary_knows_every_word_and_gets_only_short_names_right():
 
 
 def test_numbers_beyond_what_there_is_are_refused():
-    for train, test in ((99, 10), (1000, 0), (LIMIT, 1)):
-        with pytest.raises(ValueError, match=f"numbers: train is {train}, test {test}; from 100 and 1 on"):
-            numbers(train=train, test=test)
+    for train, validation, test in ((99, 10, 10), (1000, 0, 10), (1000, 10, 0), (LIMIT - 1, 1, 1)):
+        message = f"numbers: train is {train}, validation {validation}, test {test}; from 100, 1 and 1 on"
+        with pytest.raises(ValueError, match=message):
+            numbers(train=train, validation=validation, test=test)
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------
@@ -153,22 +157,30 @@ def test_a_file_of_pairs_is_read_and_its_test_sentences_are_unseen(tmp_path):
     twice = ["Go.\tGeh.\tx", "Go.\tGeht.\ty", "", f"{'long ' * 16}\tlang\tz"]
     path.write_text("\ufeff" + "\r\n".join(lines(200) + twice), encoding="utf-8")
     corpus = read_pairs(path)
-    assert len(corpus.train) + len(corpus.test) == 202
-    assert len({a for a, _ in corpus.test}) == 20
-    assert not {a for a, _ in corpus.train} & {a for a, _ in corpus.test}
-    assert ("this is 7 .", "жил 7 .") in corpus.train + corpus.test
-    few = read_pairs(path, most=100)
-    assert len(few.train) + len(few.test) == 100
+    assert sum(map(len, corpus)) == 202
+    sentences = [{a for a, _ in part} for part in corpus]
+    assert list(map(len, sentences)) == [161, 20, 20] and len(set.union(*sentences)) == 201
+    assert ("this is 7 .", "жил 7 .") in corpus.train + corpus.validation + corpus.test
+    assert sum(map(len, read_pairs(path, most=100))) == 100
+
+
+def test_only_the_end_of_a_line_ends_a_pair(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join(["Well\u2028yes.\tNun\x85ja.", *lines(120)]), encoding="utf-8")
+    assert any(("well yes .", "nun ja .") in part for part in read_pairs(path))
 
 
 def test_files_that_hold_no_pairs_are_told_what_is_wrong(tmp_path, monkeypatch):
     path = tmp_path / "pairs.tsv"
-    path.write_text("\n".join([*lines(120), "no tab here"]), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"pairs.tsv, line 121: 'no tab here' is not a sentence, a tab and its transl"):
-        read_pairs(path)
-    path.write_text("\n".join(lines(99)), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"pairs.tsv has 99 pairs of 1 to 15 words; at least 100 are needed"):
-        read_pairs(path)
+    for line in ("no tab here", "word", "nothing after the tab\t ", "\tnothing before it"):
+        path.write_text("\n".join([*lines(120), line, "Go.\tGeh."]), encoding="utf-8")
+        message = rf"pairs.tsv, line 121: {re.escape(repr(line))} is not a sentence, a tab and its translation"
+        with pytest.raises(ValueError, match=message):
+            read_pairs(path)
+    for n, kept in ((0, []), (99, lines(99)), (1, [f"Go.\tGeh {i}." for i in range(300)])):
+        path.write_text("\n".join(kept), encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"pairs.tsv has {n} sentences of 1 to 15 words; at least 100 are needed"):
+            read_pairs(path)
     path.write_bytes("Привет\tHello\n".encode("cp1251"))
     with pytest.raises(ValueError, match=r"pairs.tsv is not UTF-8 text \(.* at byte 0\); convert it"):
         read_pairs(path)

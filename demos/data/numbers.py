@@ -99,17 +99,20 @@ def dictionary() -> dict[str, str]:
     return words | dict.fromkeys(("тысяча", "тысячи", "тысяч"), "thousand")
 
 
-def numbers(*, train: int, test: int, seed: int = 0) -> Corpus:
-    """Draw train and test numbers and name them -> Corpus, from Russian to English; none is in both parts.
+def numbers(*, train: int, validation: int, test: int, seed: int = 0) -> Corpus:
+    """Draw numbers for each part and name them -> Corpus, from Russian to English; none is in two parts.
 
     All numbers below 100 are trained on. Of the others as many are drawn with 3 digits as with 4, 5 and 6, or all
     that there are. ValueError if there are not so many.
     """
     rng = np.random.default_rng(seed)
     spans = [np.arange(10**d, 10 ** (d + 1)) for d in (2, 3, 4, 5)]
-    wanted = train - ALWAYS + test
-    if train < ALWAYS or test < 1 or wanted > LIMIT - ALWAYS:
-        raise ValueError(f"numbers: train is {train}, test {test}; from {ALWAYS} and 1 on, at most {LIMIT:,} together")
+    wanted = train - ALWAYS + validation + test
+    if train < ALWAYS or validation < 1 or test < 1 or wanted > LIMIT - ALWAYS:
+        raise ValueError(
+            f"numbers: train is {train}, validation {validation}, test {test}; "
+            f"from {ALWAYS}, 1 and 1 on, at most {LIMIT:,} together"
+        )
 
     # the shortest span first, as those that follow make up for what it lacks
     drawn, missing = [], wanted
@@ -118,5 +121,6 @@ def numbers(*, train: int, test: int, seed: int = 0) -> Corpus:
         drawn.append(rng.choice(span, count, replace=False))
         missing -= count
     mixed = rng.permutation(np.concatenate(drawn))
-    parts = np.concatenate([np.arange(ALWAYS), mixed[test:]]), mixed[:test]
+    of_test, of_validation, rest = np.split(mixed, [test, test + validation])
+    parts = np.concatenate([np.arange(ALWAYS), rest]), of_validation, of_test
     return Corpus(*([(russian(n), english(n)) for n in part.tolist()] for part in parts))

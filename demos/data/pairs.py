@@ -15,18 +15,19 @@ from models.translation import END, PAD, START
 UNKNOWN = 3  # a word that the vocabulary lacks; models/translation.py numbers what stands for no word
 SPECIAL = ["<pad>", "<start>", "<end>", "<unknown>"]
 MOST_BYTES = 200_000_000  # of a file; Tatoeba's largest collections have a fifth of it
-FEWEST = 100  # pairs of a file that are short enough
+FEWEST = 100  # sentences of a file that are short enough
 LONGEST = 15  # words of a sentence; longer ones are left out
 WORDS = 10_000  # of a vocabulary, at most
-TEST = 0.1  # share of a file's sentences
+HELD_OUT = 0.1  # share of a file's sentences to choose by, and as large a share to test with
 
 _WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")
 
 
 class Corpus(NamedTuple):
-    """Pairs (sentence, translation) to train on, and pairs of sentences that are not among these."""
+    """Pairs (sentence, translation) to train on, to choose by and to test with; no sentence is in two parts."""
 
     train: list[tuple[str, str]]
+    validation: list[tuple[str, str]]
     test: list[tuple[str, str]]
 
 
@@ -72,13 +73,14 @@ def read_pairs(path: str | Path, *, seed: int = 0, most: int = 50_000) -> Corpus
 
     What follows a second tab is left out, as are empty lines and pairs with more than LONGEST words on a side. Of more
     than `most` pairs, as many are drawn by seed. A tenth of the sentences, with all of their translations, is for
-    testing. ValueError, with the line, for a file of another form, one that is too large, or one with too few pairs.
+    validation, another tenth for testing. ValueError, with the line, for a file of another form, one that is too large,
+    or one with too few sentences.
     """
     path = Path(path)
     if path.stat().st_size > MOST_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes; give at most {MOST_BYTES:,}, say its first lines")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines() knows ends of lines within sentences
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); convert it") from error
 
@@ -92,15 +94,17 @@ def read_pairs(path: str | Path, *, seed: int = 0, most: int = 50_000) -> Corpus
         pair = " ".join(split(fields[0])), " ".join(split(fields[1]))
         if all(0 < len(side.split()) <= LONGEST for side in pair):
             pairs[pair] = None
-    if len(pairs) < FEWEST:
-        raise ValueError(f"{path} has {len(pairs)} pairs of 1 to {LONGEST} words; at least {FEWEST} are needed")
+    if (n := len({sentence for sentence, _ in pairs})) < FEWEST:
+        raise ValueError(f"{path} has {n} sentences of 1 to {LONGEST} words; at least {FEWEST} are needed")
     return _divide(list(pairs), seed, most)
 
 
 def _divide(pairs: list[tuple[str, str]], seed: int, most: int) -> Corpus:
-    """Draw at most `most` pairs, and keep TEST of the sentences apart, with all of their translations."""
+    """Draw at most `most` pairs, and keep two shares of the sentences apart, with all of their translations."""
     rng = np.random.default_rng(seed)
     kept = [pairs[i] for i in np.sort(rng.permutation(len(pairs))[:most])]
     sentences = list(dict.fromkeys(sentence for sentence, _ in kept))
-    unseen = {sentences[i] for i in rng.permutation(len(sentences))[: max(1, round(TEST * len(sentences)))]}
-    return Corpus([pair for pair in kept if pair[0] not in unseen], [pair for pair in kept if pair[0] in unseen])
+    share = max(1, round(HELD_OUT * len(sentences)))
+    part = {sentences[i]: min(place // share, 2) for place, i in enumerate(rng.permutation(len(sentences)))}
+    test, validation, train = ([pair for pair in kept if part[pair[0]] == which] for which in range(3))
+    return Corpus(train, validation, test)
