@@ -27,6 +27,7 @@ DEMOS = [
     "deforming",
     "deforming_faces",
     "relighting",
+    "translation",
     "style_transfer",
     "feature_visualization",
     "deep_dream",

@@ -86,6 +86,31 @@ def heat_maps(maps: dict[str, np.ndarray], path: Path, label: str) -> None:
     _save(figure, path)
 
 
+def attention_map(weights: np.ndarray, read: Sequence[str], written: Sequence[str], path: Path) -> None:
+    """Draw how much each written word looked at each word that was read: weights (written, read) in [0, 1]."""
+    figure, axes = _axes(1, 1, (1.2 + 0.62 * len(read), 1.4 + 0.4 * len(written)))
+    image = axes[0, 0].imshow(weights, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    axes[0, 0].set_xticks(range(len(read)), read, rotation=40, ha="left", rotation_mode="anchor", fontsize=11)
+    axes[0, 0].set_yticks(range(len(written)), written, fontsize=11)
+    axes[0, 0].set(xlabel="read", ylabel="written")
+    axes[0, 0].xaxis.set_label_position("top")
+    axes[0, 0].tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
+    figure.colorbar(image, ax=axes[0, 0], shrink=0.7).set_label("attention")
+    _save(figure, path)
+
+
+def shares(lines: dict[str, Sequence[float]], ticks: Sequence[str], path: Path, xlabel: str, ylabel: str) -> None:
+    """Draw labelled lines of shares in [0, 1], with a point over each tick."""
+    figure, axes = _axes()
+    for label, values in lines.items():
+        axes[0, 0].plot(values, marker="o", label=label)
+    axes[0, 0].set_xticks(range(len(ticks)), ticks)
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.03))
+    axes[0, 0].grid(alpha=0.3)
+    axes[0, 0].legend()
+    _save(figure, path)
+
+
 class Board:
     """A lecture slide on squared paper: tables of unit squares and text. x points to the right, y down."""
 
