@@ -34,19 +34,22 @@ def cut_into(parts):
 def cut(monkeypatch, parts, *modules):
     """Let kernels run in parts, each in scratch memory that is full of NaN at first."""
     for module in modules:
-        monkeypatch.setattr(module, "parallel", cut_into(parts))
+        if hasattr(module, "parallel"):
+            monkeypatch.setattr(module, "parallel", cut_into(parts))
         if hasattr(module, "scratch"):
-            monkeypatch.setattr(module, "scratch", _spoiled(module.scratch))
+            monkeypatch.setattr(module, "scratch", spoiled(module.scratch))
 
 
-def _spoiled(scratch):
-    def spoiled(name, dtype, *shape):
+def spoiled(scratch):
+    """Return a stand-in for threads.scratch, whose memory is full of NaN."""
+
+    def full(name, dtype, *shape):
         memory = scratch(name, dtype, *shape)
         if memory.dtype.kind == "f":
             memory.fill(np.nan)
         return memory
 
-    return spoiled
+    return full
 
 
 def assert_close(got, want, dtype, factor=32):

@@ -94,7 +94,7 @@ def test_winograds_form_agrees_with_nested_loops_and_is_taken_for_the_transposed
         patch.setattr(winograd, "convolve", lambda *args: taken.append(fast(*args)))
         np.testing.assert_allclose(kernels.conv2d(x, w, geo), y, atol=1e-10)
         back = kernels.conv_transpose2d(g, w, geo)
-    assert len(taken) == 2 * groups
+    assert len(taken) == 2
     assert abs((back * x).sum() - (g * y).sum()) < 1e-10 * (1 + np.abs(g).sum())
 
 

@@ -18,6 +18,7 @@ def problem(request, monkeypatch, rng):
     monkeypatch.setattr(threads, "thread_count", lambda: request.param)
     monkeypatch.setattr(threads, "SMALL", 1)
     x, w = rng.normal(size=(2, 16, 9, 7)), rng.normal(size=(17, 16, 3, 3))
+    monkeypatch.setattr(winograd, "CHANNELS", 16)
     assert winograd.pays(x.transpose(1, 2, 3, 0), w, GEOMETRY)
     return x, w
 
@@ -74,13 +75,14 @@ def test_finite_numbers_are_convolved_once(problem, monkeypatch):
     np.testing.assert_allclose(kernels.conv2d(x, w, GEOMETRY), by_definition(x, w), atol=1e-11)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_the_holes_of_a_dilated_kernel_take_nothing_from_a_cotangent_that_is_not_finite(number, rng):
+def test_the_holes_of_a_dilated_kernel_take_nothing_from_a_cotangent_that_is_not_finite(number, stride, rng):
     x = mg.Tensor(rng.normal(size=(1, 2, 9, 9)), requires_grad=True)
     w = rng.uniform(0.5, 1.5, size=(3, 2, 3, 3))
-    y = mg.conv2d(x, w, dilation=2)
+    y = mg.conv2d(x, w, stride=stride, dilation=2)
     g = np.ones(y.shape)
-    g[0, 1, 2, 2] = number
+    g[0, 1, 2 // stride, 2 // stride] = number
     touched = np.zeros((9, 9), bool)
     touched[2:7:2, 2:7:2] = True
     np.testing.assert_array_equal(np.isfinite(mg.grad(y, x, g).data[0, 0]), ~touched)
@@ -94,7 +96,21 @@ def test_the_bias_is_added_where_the_direct_way_is_gone_instead(problem, rng):
     np.testing.assert_allclose(y, by_definition(x, w) + b[:, None, None], atol=1e-12)
     assert np.isfinite(y).any()
 
-    wide, g, c = Geometry((9, 9), (2, 3), dilation=(2, 2)), np.ones((1, 3, 7, 5)), rng.normal(size=2)
+    wide, g, c = Geometry((9, 9), (2, 3), (2, 1), dilation=(2, 2)), np.ones((1, 3, 4, 5)), rng.normal(size=2)
     g[0, 0, 0, 0] = np.nan
     y = kernels.conv_transpose2d(g, np.ones((3, 2, 2, 3)), wide, c)
     np.testing.assert_allclose(y[0, :, 8, 8], 3 + c)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", range(8))
+def test_rows_that_one_product_gives_keep_to_the_pixels_they_see(number, row, rng):
+    x, w, b = rng.normal(size=(1, 2, 8, 5)), rng.uniform(0.5, 1.5, size=(2, 1, 3, 3)), rng.normal(size=2)
+    geo = Geometry((8, 5), (3, 3), padding=((1, 1), (0, 0)), groups=2)
+    x[0, 1, row, 1] = number
+    y = kernels.conv2d(x, w, geo, b)
+    touched = np.zeros((2, 8, 3), bool)
+    touched[1, max(0, row - 1) : row + 2, :2] = True
+    np.testing.assert_array_equal(np.isfinite(y[0]), ~touched)
+    x[0, 1, row, 1] = 0
+    np.testing.assert_allclose(y[0][~touched], kernels.conv2d(x, w, geo, b)[0][~touched])

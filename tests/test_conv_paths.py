@@ -8,7 +8,7 @@ import pytest
 from minigrad.kernels import conv as kernels
 from minigrad.kernels import gather, layout, matmul, spread, winograd
 from minigrad.kernels.geometry import Geometry
-from tests.kernel_parts import ORDERS, assert_close, cut, cut_into, in_order
+from tests.kernel_parts import ORDERS, assert_close, cut, cut_into, in_order, spoiled
 
 # geometry; N, C, O; the ways that conv2d and conv_transpose2d take, and whose channels conv2d_weight gathers
 CASES = {
@@ -36,27 +36,27 @@ CASES = {
         "gather spread x",
     ),
     "stride over the kernel": (Geometry((9, 8), (1, 2), (4, 3), ((0, 2), (1, 0))), 3, 2, 3, "gather spread x"),
-    "dilation down": (Geometry((9, 6), (3, 2), padding=((3, 1), (1, 0)), dilation=(2, 1)), 2, 3, 2, "gather gather x"),
+    "dilation down": (Geometry((9, 6), (3, 2), padding=((3, 1), (1, 0)), dilation=(2, 1)), 2, 3, 2, "gather gather g"),
     "dilation across": (
         Geometry((6, 9), (2, 3), padding=((1, 0), (2, 3)), dilation=(1, 3)),
         2,
         2,
         3,
-        "gather spread x",
+        "gather gather x",
     ),
     "dilation and fewer outputs": (
         Geometry((9, 8), (2, 3), padding=((1, 0), (0, 1)), dilation=(2, 1)),
         2,
         5,
         2,
-        "gather gather x",
+        "gather gather g",
     ),
     "dilation in groups": (
         Geometry((7, 8), (3, 2), padding=((1, 2), (0, 1)), dilation=(1, 2), groups=2),
         2,
         4,
         6,
-        "gather spread x",
+        "gather gather x",
     ),
     "dilation and stride": (Geometry((11, 13), (3, 3), (2, 4), ((3, 1), (0, 5)), (4, 2)), 2, 3, 4, "gather spread x"),
     "a last row of padding that alone exceeds the kernel": (
@@ -91,6 +91,31 @@ CASES = {
     "a kernel larger than the image": (Geometry((3, 4), (5, 6), (1, 2), ((2, 2), (3, 1))), 2, 3, 2, "gather spread x"),
     "groups": (Geometry((7, 6), (3, 2), (1, 1), ((1, 0), (0, 1)), groups=3), 2, 6, 3, "spread gather g"),
     "depthwise": (Geometry((6, 5), (3, 3), (2, 1), ((1, 1), (1, 1)), groups=4), 2, 4, 8, "gather spread x"),
+    "depthwise, two groups of four rows at once": (
+        Geometry((8, 5), (3, 3), padding=((1, 1), (1, 1)), groups=4),
+        2,
+        4,
+        4,
+        "gather gather x",
+    ),
+    "depthwise, three rows at once, in strides and dilated": (
+        Geometry((19, 6), (3, 2), (2, 1), ((1, 2), (1, 0)), (2, 1), 3),
+        2,
+        3,
+        3,
+        "gather spread x",
+    ),
+    "depthwise, two rows at once, dilated": (
+        Geometry((14, 5), (2, 3), padding=((1, 0), (2, 3)), dilation=(5, 2), groups=2),
+        3,
+        2,
+        2,
+        "gather gather x",
+    ),
+    "one filter, five rows at once": (Geometry((11, 6), (3, 2), (2, 1)), 2, 3, 1, "gather spread x"),
+    "one filter, seven rows at once": (Geometry((10, 5), (4, 1)), 2, 3, 1, "gather gather g"),
+    "one filter, eleven rows, one at a time": (Geometry((13, 4), (3, 3)), 2, 1, 1, "gather gather x"),
+    "more filters than numbers in a row": (Geometry((5, 3), (2, 2)), 1, 4, 5, "gather spread x"),
     "Winograd": (Geometry((9, 7), (3, 3), padding=((1, 2), (0, 1))), 2, 16, 17, "winograd winograd x"),
     "Winograd without padding": (Geometry((10, 4), (3, 2)), 1, 18, 16, "winograd winograd g"),
     "Winograd one column wide": (Geometry((6, 5), (3, 1), padding=((0, 1), (0, 0))), 3, 16, 16, "winograd winograd x"),
@@ -113,14 +138,14 @@ CASES = {
         2,
         16,
         16,
-        "gather winograd x",
+        "gather gather x",
     ),
     "many channels and three rows, but dilated downwards": (
         Geometry((8, 5), (3, 2), padding=((1, 1), (1, 0)), dilation=(2, 1)),
         2,
         16,
         17,
-        "gather spread x",
+        "gather gather x",
     ),
     "many channels and three rows, but in strides": (
         Geometry((10, 6), (3, 3), (1, 2), ((1, 1), (1, 1))),
@@ -203,7 +228,7 @@ def ways(monkeypatch):
         run = getattr(module, name)
 
         def watched(x, *rest):
-            taken.append((way, len(x)))
+            taken.append((way, x.shape[1]))
             return run(x, *rest)
 
         monkeypatch.setattr(module, name, watched)
@@ -231,6 +256,12 @@ def in_orders(*arrays):
     orders = [*ORDERS]
     for first in range(len(orders)):
         yield [in_order(a, orders[(first + i) % len(orders)]) for i, a in enumerate(arrays)]
+
+
+@pytest.fixture(autouse=True)
+def sixteen_channels(monkeypatch):
+    """Let Winograd's form take 16 channels, for the sake of the dense tensors."""
+    monkeypatch.setattr(winograd, "CHANNELS", 16)
 
 
 # ---- every way, in every case ----------------------------------------------------------------------------------------
@@ -299,7 +330,7 @@ def test_columns_hold_the_pixels_under_the_kernel_and_go_back_there(case):
 
 
 @of_each_dtype
-@pytest.mark.parametrize("O, width, N", [(31, 6, 2), (33, 6, 2), (70, 6, 2), (34, 102, 70)])
+@pytest.mark.parametrize("O, width, N", [(31, 6, 20), (33, 6, 20), (70, 6, 20), (34, 102, 70)])
 def test_the_gradient_of_many_filters_is_had_a_few_at_a_time_where_products_are_small(O, width, N, dtype, rng):
     geo = Geometry((3, width), (3, 3))
     x, g = rng.normal(size=(N, 16, 3, width)), rng.normal(size=(N, O, 1, width - 2))
@@ -311,21 +342,50 @@ def test_the_gradient_of_the_weight_has_the_same_bits_whichever_part_ends_first(
     geo = Geometry((23, 6), (3, 3))
     x, g = rng.normal(size=(2, 3, 23, 6)).astype("f"), rng.normal(size=(2, 4, 21, 4)).astype("f")
     monkeypatch.setattr(gather, "BLOCK", 1)
-    monkeypatch.setattr(gather, "parallel", lambda f, n, work: [f(start, start + 1) for start in range(n)])
+    monkeypatch.setattr(layout, "parallel", lambda f, n, work: [f(start, start + 1) for start in range(n)])
     forwards = kernels.conv2d_weight(x, g, geo)
-    monkeypatch.setattr(gather, "parallel", cut_into(21))
+    monkeypatch.setattr(layout, "parallel", cut_into(21))
     assert kernels.conv2d_weight(x, g, geo).tobytes() == forwards.tobytes()
 
 
-def test_winograds_form_is_for_short_rows_alone(rng, ways):
-    """Where a row of the batch is longer than 512 numbers the direct way is as fast."""
-    w = rng.normal(size=(16, 16, 3, 1))
-    for width, N, way in ((512, 1, "winograd"), (513, 1, "gather"), (128, 4, "winograd"), (129, 4, "gather")):
-        x = rng.normal(size=(N, 16, 6, width))
-        y = kernels.conv2d(x, w, Geometry((6, width), (3, 1)))
-        want = sum(np.einsum("oc,ncpq->nopq", w[:, :, i, 0], x[:, :, i : i + 4]) for i in range(3))
-        assert_close(y, want, "float64")
-        assert ways.pop()[0] == way and not ways
+@of_each_dtype
+@pytest.mark.parametrize("line, images", [(1, 1), (5, 2), (6, 3), (21, 64), (70, 64)])
+def test_winograds_form_cuts_long_rows_into_pixels_and_images(line, images, dtype, rng, ways, monkeypatch):
+    cut(monkeypatch, 3, layout)
+    monkeypatch.setattr(winograd, "scratch", spoiled(winograd.scratch))
+    monkeypatch.setattr(winograd, "LINE", line)
+    monkeypatch.setattr(winograd, "IMAGES", images)
+    x, w, b = rng.normal(size=(5, 16, 9, 7)), rng.normal(size=(16, 16, 3, 2)), rng.normal(size=16)
+    y = kernels.conv2d(
+        *(a.astype(dtype) for a in (x, w)), Geometry((9, 7), (3, 2), padding=((1, 0), (0, 2))), b.astype(dtype)
+    )
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 2)))
+    want = sum(
+        np.einsum("oc,ncpq->nopq", w[:, :, i, j], padded[:, :, i : i + 8, j : j + 8])
+        for i in range(3)
+        for j in range(2)
+    )
+    assert_close(y, want + b[:, None, None], dtype)
+    assert ways == [("winograd", 16)]
+
+
+def test_winograds_form_is_for_48_channels_and_more(rng, ways, monkeypatch):
+    monkeypatch.undo()  # the sixteen of the other tests
+    geo = Geometry((6, 6), (3, 3))
+    for C, O, pays in ((48, 48, True), (47, 48, False), (48, 47, False)):
+        assert winograd.pays(rng.normal(size=(C, 6, 6, 2)), rng.normal(size=(O, C, 3, 3)), geo) is pays
+
+
+@pytest.mark.parametrize("rows, at_once", [(4, 4), (8, 4), (9, 3), (6, 3), (10, 2), (5, 5), (7, 7), (11, 1), (1, 1)])
+def test_a_single_filter_gives_several_rows_at_once(rows, at_once, rng, monkeypatch):
+    taken = []
+    run = gather._convolve
+    monkeypatch.setattr(gather, "_convolve", lambda *args: (taken.append(args[-1]), run(*args)))
+    x, w = rng.normal(size=(2, 3, rows + 2, 5)), rng.normal(size=(3, 1, 3, 3))
+    y = kernels.conv2d(x, w, Geometry((rows + 2, 5), (3, 3), groups=3))
+    want = sum(w[:, 0, i, j, None, None] * x[:, :, i : i + rows, j : j + 3] for i in range(3) for j in range(3))
+    assert_close(y, want, "float64")
+    assert taken == [at_once]
 
 
 MIXED = [

@@ -9,7 +9,7 @@ import pytest
 
 from minigrad.kernels import geometry, grid_sample, layout, matmul, pool, threads
 from minigrad.kernels.geometry import Geometry
-from tests.kernel_parts import ORDERS, assert_close, cut, in_order
+from tests.kernel_parts import ORDERS, assert_close, cut, cut_into, in_order
 
 of_each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -65,9 +65,21 @@ def test_the_batch_is_laid_innermost_by_a_copy_only_where_it_is_not_there_yet(or
         assert np.shares_memory(laid, x)
 
 
-def test_groups_are_neighbouring_channels():
-    a = np.arange(24).reshape(6, 4)
-    assert [g.tolist() for g in layout.groups(a, 3)] == [a[:2].tolist(), a[2:4].tolist(), a[4:].tolist()]
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    "groups, rows, fit", [(1, 7, 3), (1, 7, 0), (2, 5, 5), (3, 4, 9), (7, 2, 4), (7, 2, 1), (2, 3, 99)]
+)
+def test_blocks_visit_every_row_of_every_group_once_and_fit(groups, rows, fit, threads, monkeypatch):
+    monkeypatch.setattr(layout, "thread_count", lambda: threads)
+    monkeypatch.setattr(layout, "parallel", cut_into(threads))
+    visits = np.zeros((groups, rows), int)
+
+    def visit(some, first, count):
+        assert (some.stop - some.start) * count <= max(1, fit)
+        visits[some, first : first + count] += 1
+
+    layout.for_blocks(visit, groups, rows, fit, 1.0)
+    assert (visits == 1).all()
 
 
 # ---- matrix products -------------------------------------------------------------------------------------------------

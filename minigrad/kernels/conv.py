@@ -6,7 +6,8 @@ serves the whole batch. Windows are built a few rows at a time, so that they are
 
 At stride 1 a transposed convolution is a convolution with the kernel turned around, and vice versa. So both can be
 done by gathering, which copies every input channel kw times, or by spreading, which adds kw times to every output
-channel: the side with fewer channels decides, and for kw = 1 the copy is cheaper.
+channel: the side with fewer channels decides, and for kw = 1 the copy is cheaper. Groups are the first axis of
+everything that the three forms are given: one call serves them all.
 """
 
 from __future__ import annotations
@@ -15,55 +16,61 @@ import numpy as np
 
 from . import gather, spread, winograd
 from .geometry import Geometry, taps
-from .layout import chwn, groups, nchw
+from .layout import chwn, nchw
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """Slide w over x, and add b (O) if given: definitions.conv2d. -> (N,O,oh,ow), in memory as O,oh,ow,N."""
-    G, turned = geo.groups, _turned(geo)
     dtype = np.result_type(x, w, *([] if b is None else [b]))
     out = np.empty((len(w), *geo.output, len(x)), dtype)
-    # each group by itself, straight into its part of out
-    for xi, wi, bi, oi in zip(groups(chwn(x), G), groups(w, G), _biases(b, G), groups(out, G)):
-        if winograd.pays(xi, wi, geo):
-            winograd.convolve(xi, wi, bi, oi, geo)
-        elif turned and len(oi) < len(xi) and geo.kernel[1] > 1:
-            spread.convolve_transposed(xi, _turn(wi), bi, oi, turned)
-        else:
-            gather.convolve(xi, wi, bi, oi, geo)
+    xs, ws, bs, outs = _grouped(geo, chwn(x), w, b, out)
+    turned = _turned(geo)
+    if winograd.pays(xs[0], ws[0], geo):
+        winograd.convolve(xs, ws, bs, outs, geo)
+    elif turned and outs.shape[1] < xs.shape[1] and geo.kernel[1] > 1 and geo.dilation == (1, 1):
+        spread.convolve_transposed(xs, _turn(ws), bs, outs, turned)
+    else:
+        gather.convolve(xs, ws, bs, outs, geo)
     return nchw(out)
 
 
 def conv_transpose2d(g: np.ndarray, w: np.ndarray, geo: Geometry, b: np.ndarray | None = None) -> np.ndarray:
     """Spread g over the windows it came from, and add b (C): definitions.conv_transpose2d. -> (N,C,H,W)."""
-    if geo.dilation != (1, 1):  # rare
+    turned = _turned(geo)
+    if geo.dilation != (1, 1) and not turned:  # rare
         if not np.isfinite(g).all():  # by 0 * inf it would spread over the zeros between the taps
             return _transposed_by_columns(g, w, geo) + (0 if b is None else b[:, None, None])
         w, geo = _without_dilation(w, geo)
-    G, turned = geo.groups, _turned(geo)
     dtype = np.result_type(g, w, *([] if b is None else [b]))
-    out = np.empty((w.shape[1] * G, *geo.input, len(g)), dtype)
-    for gi, wi, bi, oi in zip(groups(g.transpose(1, 2, 3, 0), G), groups(w, G), _biases(b, G), groups(out, G)):
-        if turned and winograd.pays(gi, _turn(wi), turned):
-            winograd.convolve(gi, _turn(wi), bi, oi, turned)
-        elif turned and (len(gi) <= len(oi) or geo.kernel[1] == 1):
-            gather.convolve(gi, _turn(wi), bi, oi, turned)
-        else:
-            spread.convolve_transposed(gi, wi, bi, oi, geo)
+    out = np.empty((w.shape[1] * geo.groups, *geo.input, len(g)), dtype)
+    gs, ws, bs, outs = _grouped(geo, g.transpose(1, 2, 3, 0), w, b, out)
+    if turned and winograd.pays(gs[0], _turn(ws)[0], turned):
+        winograd.convolve(gs, _turn(ws), bs, outs, turned)
+    elif turned and (gs.shape[1] <= outs.shape[1] or geo.kernel[1] == 1 or geo.dilation != (1, 1)):
+        gather.convolve(gs, _turn(ws), bs, outs, turned)
+    else:
+        spread.convolve_transposed(gs, ws, bs, outs, geo)
     return nchw(out)
 
 
 def conv2d_weight(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     """Correlate x with g, a few output rows at a time: definitions.conv2d_weight. -> (O,C/groups,kh,kw)."""
+    xs, gs = _grouped(geo, chwn(x), chwn(g))
     turned = _turned(geo)
-    parts = []
-    for xi, gi in zip(groups(chwn(x), geo.groups), groups(chwn(g), geo.groups)):
-        if turned and len(gi) < len(xi):
-            parts.append(_turn(gather.correlate(gi, xi, turned)))
-        else:
-            parts.append(gather.correlate(xi, gi, geo))
-    out = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    return np.ascontiguousarray(out, np.result_type(x, g))
+    if turned and gs.shape[1] < xs.shape[1]:
+        out = _turn(gather.correlate(gs, xs, turned))
+    else:
+        out = gather.correlate(xs, gs, geo)
+    return np.ascontiguousarray(out.reshape(g.shape[1], -1, *geo.kernel), np.result_type(x, g))
+
+
+def _grouped(geo: Geometry, *arrays: np.ndarray | None) -> list:
+    """Cut the first axis of each array, channels, filters or a bias, into groups: (G n, ..) -> (G,n,..), a view.
+
+    A bias becomes (G,n,1); where there is none, None stays.
+    """
+    G = geo.groups
+    return [a if a is None else a.reshape(G, len(a) // G, *(a.shape[1:] or (1,))) for a in arrays]
 
 
 def _without_dilation(w: np.ndarray, geo: Geometry) -> tuple[np.ndarray, Geometry]:
@@ -83,21 +90,16 @@ def _transposed_by_columns(g: np.ndarray, w: np.ndarray, geo: Geometry) -> np.nd
 
 def _turned(geo: Geometry) -> Geometry | None:
     """Return the geometry by which the transposed convolution is a convolution with the kernel turned, if it is."""
-    (kh, kw), ((top, bottom), (left, right)) = geo.kernel, geo.padding
-    padding = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
-    if geo.stride != (1, 1) or geo.dilation != (1, 1) or min(*padding[0], *padding[1]) < 0:
+    (down, across), ((top, bottom), (left, right)) = geo.extent, geo.padding
+    padding = (down - 1 - top, down - 1 - bottom), (across - 1 - left, across - 1 - right)
+    if geo.stride != (1, 1) or min(*padding[0], *padding[1]) < 0:
         return None
-    return Geometry(geo.output, geo.kernel, (1, 1), padding, (1, 1), geo.groups)
+    return Geometry(geo.output, geo.kernel, (1, 1), padding, geo.dilation, geo.groups)
 
 
 def _turn(w: np.ndarray) -> np.ndarray:
-    """Turn a kernel around and exchange its channels: (O,C,kh,kw) -> (C,O,kh,kw), a view."""
-    return w.swapaxes(0, 1)[:, :, ::-1, ::-1]
-
-
-def _biases(b: np.ndarray | None, G: int) -> list:
-    """Cut a bias (O) into one (O/G, 1) a group, or None for each."""
-    return [None] * G if b is None else groups(b[:, None], G)
+    """Turn kernels around and exchange their channels: (G,O,C,kh,kw) -> (G,C,O,kh,kw), a view."""
+    return w.swapaxes(1, 2)[..., ::-1, ::-1]
 
 
 # ---- columns ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,16 @@ one overlaps it (kh = 3, stride 1):
     window 1                  |<-------- 3 C kw lines ----------------->|
 
 Multiplied from the left by w as a matrix (O, 3 C kw), a window gives an output row of all images and filters.
+
+A matrix of one row is slow to multiply by, as in a depthwise convolution, where each group has one filter. Then taller
+windows give several output rows at once, by the filter moved down from row to row of a larger matrix:
+
+    w0 w1 w2  .  .  .         output row 0
+     . w0 w1 w2  .  .         output row 1      of image rows 0 to 5; each wi stands for C kw numbers
+     .  . w0 w1 w2  .         output row 2
+     .  .  . w0 w1 w2         output row 3
+
+Twice the multiplications, at several times the rate.
 """
 
 from __future__ import annotations
@@ -19,96 +29,159 @@ from collections.abc import Callable
 import numpy as np
 
 from .geometry import Geometry, Tap, inside, taps
-from .layout import SPARE
-from .threads import BLOCK, parallel, scratch
+from .layout import SPARE, for_blocks
+from .threads import BLOCK, scratch
 
 FEW = 1_000_000  # multiply-adds for each filter: products below this are small
 FILTERS = 32  # as many at a time where products are small: OpenBLAS has a faster path for those that are cut to fit it
+ROWS = 4, 3, 2, 7, 5  # output rows at once, of a single filter: the first number that divides all rows
 
 
 def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (O,oh,ow,N) with w (O,C,kh,kw) slid over x (C,H,W,N), + b (O,1) if given."""
-    rows = out.reshape(*out.shape[:2], -1).swapaxes(0, 1)  # (oh,O,ow N)
-    matrix = np.ascontiguousarray(w.swapaxes(1, 2)).reshape(len(w), -1)  # (O, kh C kw): the order of the lines
-
-    def use(top: int, windows: np.ndarray) -> None:
-        part = rows[top : top + len(windows)]
-        np.matmul(matrix, windows, out=part)
-        if b is not None:
-            part += b
-
-    _for_windows(x, geo, use, work=w.size * rows[:, 0].size)
+    """Fill out (G,O,oh,ow,N) with w (G,O,C,kh,kw) slid over x (G,C,H,W,N), + b (G,O,1) if given."""
+    at_once = _rows_at_once(w.shape[1], geo)
+    if at_once > 1:
+        with np.errstate(invalid="ignore", over="ignore"):
+            _convolve(x, w, b, out, geo, at_once)
+            # infinity times a zero of the larger matrix is NaN, in rows that do not see the infinity. It reaches all of
+            # a window's rows, so one of them tells
+            finite = np.isfinite(out[:, :, ::at_once].sum())
+        if finite:
+            return
+    _convolve(x, w, b, out, geo, 1)
 
 
 def correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
-    """Return the sum over output rows of g (O,oh,ow,N) @ the windows of x (C,H,W,N), transposed: (O,C,kh,kw)."""
-    O, C, (kh, kw) = len(g), len(x), geo.kernel
-    rows = g.reshape(*g.shape[:2], -1).transpose(1, 2, 0)  # (oh, ow N, O)
-    step = FILTERS if C * kh * kw * rows[0].size < FEW else O
-    sums: dict[int, np.ndarray] = {}
+    """Return the sum over output rows of g (G,O,oh,ow,N) @ the windows of x (G,C,H,W,N), turned: (G,O,C,kh,kw)."""
+    (G, C), O, (kh, kw), line = x.shape[:2], g.shape[1], geo.kernel, g.shape[3] * g.shape[4]
+    at_once = _rows_at_once(O, geo)
+    rows = _rows(g, at_once)
+    step = FILTERS if C * kh * kw * line < FEW else O * at_once
+    sums: dict[tuple[int, int], np.ndarray] = {}
 
-    def use(top: int, windows: np.ndarray) -> None:
-        part = rows[top : top + len(windows)]
-        products = [(windows @ part[..., o : o + step]).sum(axis=0) for o in range(0, O, step)]
-        sums[top] = np.concatenate(products, axis=1)  # (kh C kw, O)
+    def use(some: slice, top: int, windows: np.ndarray) -> None:
+        part = rows[some, top : top + windows.shape[1]]
+        if line < O:  # sums of large matrices cost more than longer rows do
+            windows, part = (a.swapaxes(1, 2).reshape(len(a), a.shape[2], -1) for a in (windows, part))
+            sums[top, some.start] = (part @ windows.swapaxes(1, 2)).swapaxes(1, 2)
+            return
+        part = part.swapaxes(2, 3)  # (groups, n, ow N, O at_once)
+        products = [(windows @ part[..., o : o + step]).sum(axis=1) for o in range(0, part.shape[3], step)]
+        sums[top, some.start] = np.concatenate(products, axis=2)  # (groups, lines, O at_once)
 
-    _for_windows(x, geo, use, work=g.size * C * kh * kw)
+    _for_windows(x, geo, at_once, use, work=g.size * C * kh * kw)
 
     # in order of the rows: the same bits however the threads ran
-    first, *rest = (sums[top] for top in sorted(sums))
-    for part in rest:
-        first += part
-    return first.reshape(kh, C, kw, O).transpose(3, 1, 0, 2)
+    for top, first in sorted(sums):
+        if top > 0:
+            sums[0, first] += sums[top, first]
+    parts = [sums[at] for at in sorted(sums) if at[0] == 0]
+    total = parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    # each output row has seen its own kernel rows of the window
+    total = total.reshape(G, -1, C, kw, O, at_once)
+    out = total[:, _seen(geo, at_once, 0), ..., 0]
+    for r in range(1, at_once):
+        out = out + total[:, _seen(geo, at_once, r), ..., r]
+    return out.transpose(0, 4, 2, 1, 3)
 
 
-def _for_windows(x: np.ndarray, geo: Geometry, use: Callable[[int, np.ndarray], None], work: float) -> None:
-    """Call use(top, windows) for blocks of output rows that fill the cache, on all cores.
+def _rows_at_once(filters: int, geo: Geometry) -> int:
+    """Return how many output rows one product gives: a number that divides theirs."""
+    return next((n for n in ROWS if geo.output[0] % n == 0), 1) if filters == 1 else 1
 
-    x (C,H,W,N). windows (rows, kh C kw, ow N), [p]: what the kernel sees along output row top + p. They are only valid
-    during the call.
+
+def _height(geo: Geometry, at_once: int) -> int:
+    """Return how many image rows a window holds."""
+    # of one output row it holds the kernel's rows alone
+    return geo.kernel[0] if at_once == 1 else (at_once - 1) * geo.stride[0] + geo.extent[0]
+
+
+def _seen(geo: Geometry, at_once: int, r: int) -> slice:
+    """Return which rows of a window its output row r sees."""
+    step = 1 if at_once == 1 else geo.dilation[0]
+    first = r * geo.stride[0]
+    return slice(first, first + step * (geo.kernel[0] - 1) + 1, step)
+
+
+def _convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry, at_once: int) -> None:
+    """Do what convolve does, by windows of so many output rows."""
+    (G, O, C, _, kw), line = w.shape, out.shape[3] * out.shape[4]
+    matrix = np.zeros((G, 1, O, at_once, _height(geo, at_once), C, kw), w.dtype)  # in the order of the lines
+    for r in range(at_once):
+        matrix[:, 0, :, r, _seen(geo, at_once, r)] = w.swapaxes(2, 3)
+    matrix = matrix.reshape(G, 1, O * at_once, -1)
+    rows = _rows(out, at_once)
+
+    def use(some: slice, top: int, windows: np.ndarray) -> None:
+        part = rows[some, top : top + windows.shape[1]]
+        np.matmul(matrix[some], windows, out=part)
+        if b is not None:
+            part += b[some, None]
+
+    _for_windows(x, geo, at_once, use, work=w.size * geo.output[0] * line)
+
+
+def _rows(g: np.ndarray, at_once: int) -> np.ndarray:
+    """Return the output rows that belong to each window, side by side: (G,O,oh,ow,N) -> (G, n, O at_once, ow N)."""
+    G, O, oh, ow, N = g.shape
+    rows = g.reshape(G, O, oh // at_once, at_once, ow * N).swapaxes(1, 2)
+    return rows.reshape(G, oh // at_once, O * at_once, ow * N)  # a view: O or at_once is 1
+
+
+def _for_windows(
+    x: np.ndarray, geo: Geometry, at_once: int, use: Callable[[slice, int, np.ndarray], None], work: float
+) -> None:
+    """Call use(groups, top, windows) for blocks of windows that fill the cache, on all cores.
+
+    x (G,C,H,W,N). windows (groups, n, lines, ow N), [k, p]: what the kernel sees of group k along the output rows from
+    (top + p) at_once on, so many at once. They are only valid during the call.
     """
-    C, N = x.shape[0], x.shape[3]
+    (G, C), N = x.shape[:2], x.shape[4]
     (kh, kw), (oh, ow) = geo.kernel, geo.output
     stride, dilation, above = geo.stride[0], geo.dilation[0], geo.padding[0][0]
     line = ow * N
-    # Image rows from one window to the next. A dilated kernel's rows are no neighbours: each window has kh of its own.
-    hop = stride if dilation == 1 else kh
+    height, tiles = _height(geo, at_once), oh // at_once
+    # Image rows from one window to the next. Of a dilated kernel each window of one output row has rows of its own.
+    apart = at_once == 1 and dilation > 1
+    hop = kh if apart else stride * at_once
     columns = list(taps(geo, 1))
-    step = max(1, BLOCK // max(1, hop * C * kw * line))
+    size = BLOCK if at_once == 1 else 2 * BLOCK  # threads wait for each other between short steps
+    fit = size // max(1, hop * C * kw * line)
 
-    def some(start: int, stop: int) -> None:
-        for top in range(start, stop, step):
-            count = min(step, stop - top)
-            memory = scratch("lines", x.dtype, (count - 1) * hop + kh, C * kw, line + SPARE)
-            lines = memory[..., :line].reshape(len(memory), C, kw, ow, N)
+    def block(some: slice, top: int, count: int) -> None:
+        groups = some.stop - some.start
+        memory = scratch("lines", x.dtype, groups, (count - 1) * hop + height, C * kw, line + SPARE)
+        lines = memory[..., :line].reshape(*memory.shape[:2], C, kw, ow, N)
 
-            first = top * stride - above  # the image row under the kernel's first one
-            if dilation == 1:
-                _fill(lines, x, first, 1, columns)
-            else:
-                for i in range(kh):
-                    _fill(lines[i::kh], x, first + i * dilation, stride, columns)
+        first = top * stride * at_once - above  # the image row under the kernel's first one
+        if apart:
+            for i in range(kh):
+                _fill(lines[:, i::kh], x[some], first + i * dilation, stride, columns)
+        else:
+            _fill(lines, x[some], first, 1, columns)
 
-            # the drawing above, as strides
-            far, near, one = memory.strides
-            use(top, np.ndarray((count, kh * C * kw, line), x.dtype, memory, strides=(hop * far, near, one)))
+        # the drawing above, as strides
+        each, far, near, one = memory.strides
+        shape = groups, count, height * C * kw, line
+        use(some, top, np.ndarray(shape, x.dtype, memory, strides=(each, hop * far, near, one)))
 
-    parallel(some, oh, work)
+    for_blocks(block, G, tiles, fit, work)
 
 
 def _fill(lines: np.ndarray, x: np.ndarray, first: int, step: int, columns: list[Tap]) -> None:
-    """Fill lines (n,C,kw,ow,N): [p,c,j,q] = x[c, first + p step, q s + j d - left], 0 where that is padding."""
+    """Fill lines (G,n,C,kw,ow,N): [k,p,c,j,q] = x[k, c, first + p step, q s + j d - left], 0 where that is padding."""
     # rows in the padding
-    top, bottom = inside(first, step, x.shape[1], len(lines))
-    if top > 0 or bottom < len(lines):
-        lines[:top] = lines[bottom:] = 0
+    top, bottom = inside(first, step, x.shape[2], lines.shape[1])
+    if top > 0 or bottom < lines.shape[1]:
+        lines[:, :top] = lines[:, bottom:] = 0
     if top == bottom:
         return
 
     # the others: one shifted copy for each column of the kernel, zeros at its ends
-    rows = x[:, first + top * step : first + bottom * step : step].swapaxes(0, 1)  # (n,C,W,N)
+    rows = x[:, :, first + top * step : first + bottom * step : step].swapaxes(1, 2)  # (G,n,C,W,N)
     for j, along, pixels in columns:
-        part = lines[top:bottom, :, j]
-        if along.start > 0 or along.stop < lines.shape[3]:
-            part[:, :, : along.start] = part[:, :, along.stop :] = 0
-        part[:, :, along] = rows[:, :, pixels]
+        part = lines[:, top:bottom, :, j]
+        if along.start > 0 or along.stop < lines.shape[4]:
+            part[..., : along.start, :] = part[..., along.stop :, :] = 0
+        part[..., along, :] = rows[..., pixels, :]

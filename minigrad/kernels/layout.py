@@ -10,9 +10,12 @@ A row of an image is then a run of W N numbers, and so is a row of windows, what
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 
-from .threads import parallel
+from .threads import parallel, thread_count
 
 # Numbers left free behind each line of a matrix of windows: lines that are a multiple of 4 KiB apart would otherwise
 # compete for the same few places of the cache.
@@ -40,7 +43,25 @@ def nchw(x: np.ndarray) -> np.ndarray:
     return x.transpose(3, 0, 1, 2)
 
 
-def groups(a: np.ndarray, groups: int) -> list[np.ndarray]:
-    """Cut an array along its first axis, the channels, into groups."""
-    n = len(a) // groups
-    return [a[i * n : (i + 1) * n] for i in range(groups)]
+def for_blocks(f: Callable[[slice, int, int], None], groups: int, rows: int, fit: int, work: float) -> None:
+    """Call f(some groups, first row, count) until all rows of all groups have been visited, on all cores.
+
+    fit: how many rows a thread can hold in its cache; where they are more than those of one group, it takes several
+    groups at once. work: multiply-adds, of everything.
+    """
+    step, together = max(1, fit), max(1, fit // rows)
+
+    def some_rows(group: slice, start: int, stop: int) -> None:
+        for row in range(start, stop, step):
+            f(group, row, min(step, stop - row))
+
+    def some_groups(start: int, stop: int) -> None:
+        for k in range(start, stop, together):
+            some_rows(slice(k, min(k + together, stop)), 0, rows)
+
+    # few groups: each is cut by itself
+    if groups >= thread_count():
+        parallel(some_groups, groups, work)
+    else:
+        for k in range(groups):
+            parallel(functools.partial(some_rows, slice(k, k + 1)), rows, work / groups)

@@ -23,67 +23,68 @@ from __future__ import annotations
 import numpy as np
 
 from .geometry import Geometry, inside, taps
-from .layout import SPARE
-from .threads import BLOCK, parallel, scratch
+from .layout import SPARE, for_blocks
+from .threads import BLOCK, scratch
 
 
 def convolve_transposed(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (C,H,W,N) with the transposed convolution of g (O,oh,ow,N), + b (C,1) if given."""
-    O, oh, ow, N = g.shape
-    C, H = out.shape[:2]
+    """Fill out (G,C,H,W,N) with the transposed convolution of g (G,O,oh,ow,N), + b (G,C,1) if given."""
+    G, O, oh, ow, N = g.shape
+    C, H = out.shape[1:3]
     stride, above, line = geo.stride[0], geo.padding[0][0], ow * N
     phases, rows_met = _phases(w, stride, out.dtype)
-    bias = np.zeros((C, 1, 1), out.dtype) if b is None else b[:, None]
+    lines = phases.shape[2]  # C kw
+    bias = np.zeros((G, 1, C, 1, 1), out.dtype) if b is None else b[:, None, :, :, None]
     written, added = _columns(geo)
 
     # row q of g is the last one that meets output rows q s - above + phase; q runs beyond g where only earlier ones do
     first, last = above // stride, (H - 1 + above) // stride
-    step = max(1, 2 * BLOCK // max(1, (len(phases[0]) + O) * line))
+    fit = 2 * BLOCK // max(1, (lines + O) * line)
 
-    def some(start: int, stop: int) -> None:
-        for q in range(first + start, first + stop, step):
-            count = min(step, first + stop - q)
-            windows = _windows(g, q - rows_met + 1, count, rows_met, out.dtype)
-            product = scratch("product", out.dtype, count, len(phases[0]), line + SPARE)[..., :line]
-            for phase in range(stride):
-                row = q * stride + phase - above  # the output row of the first window
-                top, bottom = inside(row, stride, H, count)
-                if top < bottom:
-                    part = np.matmul(phases[phase], windows[top:bottom], out=product[top:bottom])
-                    rows = out[:, row + top * stride : row + bottom * stride : stride].swapaxes(0, 1)  # (n,C,W,N)
-                    _add_columns(part.reshape(len(part), C, geo.kernel[1], ow, N), bias, rows, written, added)
+    def block(some: slice, start: int, count: int) -> None:
+        q = first + start
+        windows = _windows(g[some], q - rows_met + 1, count, rows_met, out.dtype)
+        product = scratch("product", out.dtype, len(windows), count, lines, line + SPARE)[..., :line]
+        for phase in range(stride):
+            row = q * stride + phase - above  # the output row of the first window
+            top, bottom = inside(row, stride, H, count)
+            if top < bottom:
+                part = np.matmul(phases[some, phase, None], windows[:, top:bottom], out=product[:, top:bottom])
+                rows = out[some, :, row + top * stride : row + bottom * stride : stride].swapaxes(1, 2)  # (G,n,C,W,N)
+                part = part.reshape(*part.shape[:2], C, geo.kernel[1], ow, N)
+                _add_columns(part, bias[some], rows, written, added)
 
-    parallel(some, last + 1 - first, w.size * oh * line)
+    for_blocks(block, G, last + 1 - first, fit, w.size * oh * line)
 
 
 def _phases(w: np.ndarray, stride: int, dtype: np.dtype) -> tuple[np.ndarray, int]:
-    """Return the phases of w (O,C,kh,kw) as matrices (stride, C kw, rows O), and how many kernel rows each one has.
+    """Return the phases of w (G,O,C,kh,kw) as matrices (G, stride, C kw, rows O), and how many kernel rows each has.
 
     The last kernel row stands first, beside the first row of g. Where the stride does not divide kh some are zeros.
     """
-    O, C, kh, kw = w.shape
+    G, O, C, kh, kw = w.shape
     rows = -(-kh // stride)
-    phases = np.zeros((stride, rows, O, C, kw), dtype)
+    phases = np.zeros((G, stride, rows, O, C, kw), dtype)
     for i in range(kh):
-        phases[i % stride, rows - 1 - i // stride] = w[:, :, i]
-    return phases.reshape(stride, rows * O, C * kw).swapaxes(1, 2), rows
+        phases[:, i % stride, rows - 1 - i // stride] = w[:, :, :, i]
+    return phases.reshape(G, stride, rows * O, C * kw).swapaxes(2, 3), rows
 
 
 def _windows(g: np.ndarray, first: int, count: int, rows: int, dtype: np.dtype) -> np.ndarray:
-    """Return (count, rows O, ow N): so many rows of g (O,oh,ow,N) from row first on, from first + 1 on, ..
+    """Return (G, count, rows O, ow N): so many rows of g (G,O,oh,ow,N) from row first on, from first + 1 on, ..
 
     Rows that g does not have are zeros. All share the memory of the drawing above.
     """
-    O, oh, ow, N = g.shape
+    G, O, oh, ow, N = g.shape
     line = ow * N
-    lines = scratch("lines", dtype, count + rows - 1, O, line + SPARE)
-    top, bottom = inside(first, 1, oh, len(lines))
-    if top > 0 or bottom < len(lines):
-        lines[:top] = lines[bottom:] = 0
-    held = lines[top:bottom, :, :line].reshape(bottom - top, O, ow, N)
-    held[...] = g[:, first + top : first + bottom].swapaxes(0, 1)
-    far, near, one = lines.strides
-    return np.ndarray((count, rows * O, line), dtype, lines, strides=(far, near, one))
+    lines = scratch("lines", dtype, G, count + rows - 1, O, line + SPARE)
+    top, bottom = inside(first, 1, oh, lines.shape[1])
+    if top > 0 or bottom < lines.shape[1]:
+        lines[:, :top] = lines[:, bottom:] = 0
+    held = lines[:, top:bottom, :, :line].reshape(G, bottom - top, O, ow, N)
+    held[...] = g[:, :, first + top : first + bottom].swapaxes(1, 2)
+    each, far, near, one = lines.strides
+    return np.ndarray((G, count, rows * O, line), dtype, lines, strides=(each, far, near, one))
 
 
 Columns = tuple[int | None, slice, slice]  # a Tap, or None for no column of the kernel
@@ -111,9 +112,9 @@ def _columns(geo: Geometry) -> tuple[list[Columns], list[Columns]]:
 def _add_columns(
     product: np.ndarray, b: np.ndarray, out: np.ndarray, written: list[Columns], added: list[Columns]
 ) -> None:
-    """Fill out (n,C,W,N) with b (C,1,1) + the kernel columns of product (n,C,kw,ow,N), as _columns says."""
+    """Fill out (G,n,C,W,N) with b (G,1,C,1,1) + the kernel columns of product (G,n,C,kw,ow,N), as _columns says."""
     for j, positions, columns in written:
-        np.add(b, 0 if j is None else product[:, :, j, positions], out=out[:, :, columns])
+        np.add(b, 0 if j is None else product[..., j, positions, :], out=out[..., columns, :])
     for j, positions, columns in added:
-        part = out[:, :, columns]
-        np.add(part, product[:, :, j, positions], out=part)
+        part = out[..., columns, :]
+        np.add(part, product[..., j, positions, :], out=part)

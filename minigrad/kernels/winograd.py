@@ -24,8 +24,9 @@ import numpy as np
 
 from . import gather
 from .geometry import Geometry, inside
+from .layout import for_blocks
 from .matmul import matmul
-from .threads import parallel, scratch
+from .threads import scratch
 
 B = [
     [4, 0, -5, 0, 1, 0],
@@ -49,65 +50,83 @@ A = [
     [0, 1, 1, 4, 4, 0],
     [0, 1, -1, 8, -8, 1],
 ]
-CHANNELS = 16  # with fewer the product no longer outweighs the rest
-LINE = 512  # numbers of a row from which one tile of four rows at a time is enough
+CHANNELS = 48  # with fewer the products no longer outweigh the rest
+LINE = 1 << 11  # numbers of an output row at a time: what four rows of them need stays in cache
+IMAGES = 64  # of a batch at a time, at least: shorter runs of memory are slow to copy
 
 
 def pays(x: np.ndarray, w: np.ndarray, geo: Geometry) -> bool:
     """Tell whether convolve is faster than the direct way: measured, not derived. x (C,H,W,N), w (O,C,kh,kw)."""
     fits = geo.kernel[0] == 3 and geo.stride == geo.dilation == (1, 1)
     precise = x.dtype == w.dtype and w.dtype in (np.float32, np.float64)  # there are fractions in G, and large numbers
-    enough = min(w.shape[:2]) >= CHANNELS and geo.output[0] >= 4 and 0 < geo.output[1] * x.shape[3] <= LINE
+    enough = min(w.shape[:2]) >= CHANNELS and geo.output[0] >= 4 and geo.output[1] * x.shape[3] > 0
     return fits and precise and enough
 
 
 def convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out (O,oh,ow,N) with w (O,C,3,kw) slid over x (C,H,W,N), + b (O,1) if given."""
+    """Fill out (G,O,oh,ow,N) with w (G,O,C,3,kw) slid over x (G,C,H,W,N), + b (G,O,1) if given."""
     with np.errstate(invalid="ignore", over="ignore"):
-        _fill(x, w, b, out, geo)
+        _convolve(x, w, b, out, geo)
         # a pixel that is not finite shows in every filter of its tile, a weight at every place of its filter
-        finite = np.isfinite(out[0].sum() + out[:, 0, 0, 0].sum())
+        finite = np.isfinite(out[:, 0].sum() + out[:, :, 0, 0].sum())
     if not finite:
         gather.convolve(x, w, b, out, geo)
 
 
-def _fill(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
-    """Fill out as convolve does, with NaN around what is not finite and where large numbers overflow on the way."""
-    O, oh, ow, N = out.shape
-    C, row = len(x), ow * N
-    weights = _filters(w)  # (6,O,C kw)
-    bias = np.zeros((O, 1), out.dtype) if b is None else b
-    into, back = np.asarray(B, x.dtype), np.asarray(A, x.dtype)
-    step = max(1, LINE // row)
+def _convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
+    """Fill out as convolve does, with NaN around what is not finite or overflows on the way."""
+    G, O, oh, ow, N = out.shape
+    weights = np.stack([_filters(wi) for wi in w])  # (G,6,O,C kw)
+    bias = np.zeros((G, O, 1), out.dtype) if b is None else b
+    tiles = -(-oh // 4)
 
-    def some(start: int, stop: int) -> None:
-        for tile in range(start, stop, step):
-            count = min(step, stop - tile)
-            tiles = _tiles(x, tile, count, geo)  # (count, 6, C wide N)
+    # a row of many numbers is cut: into images, then into pixels, which share those that two pieces see
+    n = min(N, max(IMAGES, LINE // ow))
+    width = min(ow, max(1, LINE // n))
+    pieces = [(slice(q, min(q + width, ow)), slice(m, m + n)) for q in range(0, ow, width) for m in range(0, N, n)]
+    fit = max(1, LINE // (width * n)) if len(pieces) == 1 else 1  # short rows: several tiles at once
 
-            # B x: six rows become six others, which no longer overlap
-            mixed = scratch("mixed", x.dtype, *tiles.shape)
-            np.matmul(into, tiles, out=mixed)
-            columns = _columns(mixed.reshape(count, 6, C, -1, N), geo.kernel[1], ow)  # (6, C kw, count ow N)
-
-            # G w * B x: six products, each over all channels and the columns of the kernel
-            products = scratch("products", x.dtype, 6, O, count * row)
-            np.matmul(weights, columns, out=products)
-
-            # A (..): back to four output rows for each tile
-            results = scratch("results", x.dtype, 4, O, count, row)
-            np.matmul(back, products.reshape(6, -1), out=results.reshape(4, -1))
-            results = results.transpose(1, 2, 0, 3).reshape(O, 4 * count, row)  # (4,O,count,row) -> (O, count 4, row)
-
-            # the last tile may reach beyond the output
-            rows = out[:, 4 * tile : 4 * (tile + count)].reshape(O, -1, row)
-            np.add(results[:, : rows.shape[1]], bias[:, None], out=rows)
-
-    def quietly(start: int, stop: int) -> None:
+    def block(groups: slice, start: int, count: int) -> None:
         with np.errstate(invalid="ignore", over="ignore"):  # each thread has its own
-            some(start, stop)
+            for k in range(groups.start, groups.stop):
+                for first in range(start, start + count, fit):
+                    tile, number = divmod(first, len(pieces))
+                    piece = geo, *pieces[number], tile, min(fit, start + count - first)
+                    _fill(x[k], weights[k], bias[k], out[k], *piece)
 
-    parallel(quietly, -(-oh // 4), w.size * oh * row)
+    for_blocks(block, G, tiles * len(pieces), fit, w.size * oh * ow * N)
+
+
+def _fill(
+    x: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    out: np.ndarray,
+    geo: Geometry,
+    pixels: slice,
+    images: slice,
+    first: int,
+    count: int,
+) -> None:
+    """Fill these pixels and images of the output rows that `count` tiles give, from the first tile on."""
+    tiles = _tiles(x[..., images], first, count, pixels, geo)  # (count, 6, C wide n)
+    out = out[:, 4 * first : 4 * (first + count), pixels, images]  # the last tile may reach beyond the output
+    (O, rows, ow, n), C = out.shape, len(x)
+
+    # B x: six rows become six others, which no longer overlap
+    mixed = scratch("mixed", x.dtype, *tiles.shape)
+    np.matmul(np.asarray(B, x.dtype), tiles, out=mixed)
+    columns = _columns(mixed.reshape(count, 6, C, -1, n), geo.kernel[1], ow)  # (6, C kw, count ow n)
+
+    # G w * B x: six products, each over all channels and the columns of the kernel
+    products = scratch("products", x.dtype, 6, O, columns.shape[2])
+    np.matmul(weights, columns, out=products)
+
+    # A (..): back to four output rows for each tile
+    results = scratch("results", x.dtype, 4, O, count, ow, n)
+    np.matmul(np.asarray(A, x.dtype), products.reshape(6, -1), out=results.reshape(4, -1))
+    results = results.transpose(1, 2, 0, 3, 4).reshape(O, 4 * count, ow, n)
+    np.add(results[:, :rows], bias[:, :, None, None], out=out)
 
 
 def _filters(w: np.ndarray) -> np.ndarray:
@@ -116,21 +135,26 @@ def _filters(w: np.ndarray) -> np.ndarray:
     return matmul(np.asarray(G, w.dtype), taps).reshape(6, len(w), -1)
 
 
-def _tiles(x: np.ndarray, first: int, count: int, geo: Geometry) -> np.ndarray:
-    """Return the six image rows of `count` tiles from the first on, padded: (count, 6, C wide N), sharing memory."""
+def _tiles(x: np.ndarray, first: int, count: int, pixels: slice, geo: Geometry) -> np.ndarray:
+    """Return the six image rows of `count` tiles from the first on, padded, as far as these output pixels see them.
+
+    -> (count, 6, C wide N), sharing memory.
+    """
     C, H, W, N = x.shape
-    (top, _), (left, right) = geo.padding
-    wide = left + W + right
+    (top, _), (left, _) = geo.padding
+    wide = pixels.stop - pixels.start + geo.kernel[1] - 1
     lines = scratch("lines", x.dtype, 4 * count + 2, C, wide, N)
-    above = 4 * first - top  # the image row of the first line
+    above, before = 4 * first - top, pixels.start - left  # the image row, and column, of the first pixel
 
     # zeros where lines are padding
-    start, stop = inside(above, 1, H, len(lines))
-    if start > 0 or stop < len(lines):
-        lines[:start] = lines[stop:] = 0
-    if left + right > 0:
-        lines[:, :, :left] = lines[:, :, left + W :] = 0
-    lines[start:stop, :, left : left + W] = x[:, above + start : above + stop].swapaxes(0, 1)
+    upper, lower = inside(above, 1, H, len(lines))
+    begin, end = inside(before, 1, W, wide)
+    if upper > 0 or lower < len(lines):
+        lines[:upper] = lines[lower:] = 0
+    if begin > 0 or end < wide:
+        lines[:, :, :begin] = lines[:, :, end:] = 0
+    seen = x[:, above + upper : above + lower, before + begin : before + end]
+    lines[upper:lower, :, begin:end] = seen.swapaxes(0, 1)
 
     # a tile has six lines, and the next one begins four further on
     line = lines.strides[0]
