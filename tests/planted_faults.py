@@ -390,7 +390,7 @@ FAULTS = {
             "h.shape, xp(u)\n    w, b = _by_gate(w, H), b.reshape(3, 1, H)[::-1]",
         ),
         ("b.reshape(4, 1, H)", "b.reshape(4, 1, H)[::-1]"),
-        ("        parallel(part, N, work)", "        part(0, N - 1)"),
+        ("        parallel(part, N, work // 4)", "        part(0, N - 1)"),
     ],
     ("recurrent.py", "recurrent", "linear_recurrences"): [
         (

@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minigrad.kernels import conv, threads
+from minigrad.kernels import conv, recurrent, threads
 from minigrad.kernels.geometry import Geometry
 from minigrad.kernels.matmul import matmul
 
@@ -67,7 +67,7 @@ def calls():
     geo = Geometry((20, 24), (3, 3), (1, 1), ((1, 1), (1, 1)))
     x, w = rng.normal(size=(8, 16, 20, 24)).astype("f"), rng.normal(size=(16, 16, 3, 3)).astype("f")
     g = rng.normal(size=x.shape).astype("f")
-    a, b = rng.normal(size=(301, 127)), rng.normal(size=(127, 203))
+    a, b = rng.normal(size=(401, 127)), rng.normal(size=(127, 203))
     return {
         "conv2d": lambda: conv.conv2d(x, w, geo),
         "conv_transpose2d": lambda: conv.conv_transpose2d(g, w, geo),
@@ -111,6 +111,29 @@ def test_a_caller_without_workers_gets_the_same_bits(name, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     with pytest.warns(RuntimeWarning, match="minigrad runs on 1 threads: can't start new thread"):
         assert f().tobytes() == two
+
+
+@pytest.mark.parametrize(
+    "f, count",
+    [
+        (lambda rng: matmul(rng.random((576, 32), np.float32), rng.random((32, 192), np.float32)), 1),
+        (lambda rng: matmul(rng.random((32, 192), np.float32), rng.random((192, 1728), np.float32)), 2),
+        (lambda rng: matmul(rng.random((576, 32)), rng.random((32, 240))), 2),
+        (lambda rng: matmul(rng.random((4, 64, 64), np.float32), rng.random((4, 64, 64), np.float32)), 1),
+        (lambda rng: gru(rng, 64, 64), 1),
+        (lambda rng: gru(rng, 128, 128), 2),
+    ],
+)
+def test_a_second_core_is_woken_only_for_calls_that_gain_from_it(f, count, monkeypatch):
+    cuts, run = [], threads._with_one_blas_thread
+    monkeypatch.setattr(threads, "_with_one_blas_thread", lambda f, cut: (cuts.append(len(cut) - 1), run(f, cut)))
+    f(np.random.default_rng(0))
+    assert cuts == [count]
+
+
+def gru(rng, N, H):
+    u, w = rng.random((2, 3, N, H), np.float32), rng.random((3 * H, H), np.float32)
+    return recurrent.gru_states(u, u[0, 0], w, w[:, 0], None)
 
 
 # ---- several callers -------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, xp
-from .threads import parallel
+from .threads import SMALL, parallel
+
+ALONE = 1 << 25  # multiply-adds, times the bytes of a number: a core has done half as soon as it can wake another
 
 
 def matmul(x: Array, y: Array) -> Array:
@@ -27,6 +29,8 @@ def matmul(x: Array, y: Array) -> Array:
     product = np.multiply if x.shape[-1] == 1 else np.matmul  # a column times a row: BLAS is several times as slow
     out = np.empty((*x.shape[:-1], n), np.result_type(x, y))
     work = x.size * n
+    if work * out.itemsize < ALONE:  # one part, and BLAS held to one thread
+        work = min(work, SMALL - 1)
     if stacks:
         parallel(lambda start, stop: product(x[start:stop], y[start:stop], out=out[start:stop]), len(x), work)
     elif m >= n:

@@ -1,7 +1,7 @@
 """Recurrences: the states of GRU and LSTM one after another, and the two linear recurrences that differentiate them.
 
 The sequences of a batch never meet. So a batch is cut into one part for each core, which then goes through time by
-itself: threads are woken once per call, not once per step.
+itself; but only if steps are large, as threads wait for the interpreter between any two of NumPy's calls.
 
 T steps make T + 1 states, the first of which is given. What K gates say to N sequences with states of length H lies in
 memory as (T,K,N,H): each gate in one piece, for NumPy is two or three times as fast there as in strips of rows.
@@ -48,7 +48,7 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
                 ended = ~mask[t, start:stop]
                 new[ended] = state[ended]
 
-    _in_parts(part, u, N, T * N * w.size)
+    _in_parts(part, u, N, N * w.size)
     return out
 
 
@@ -89,7 +89,7 @@ def gru_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Ar
         gh[start:stop] = G
         of_parts.append((start, received_by_w))
 
-    _in_parts(part, u, N, 3 * T * N * w.size)
+    _in_parts(part, u, N, N * w.size)
     last[...] = 0
     for _, received in sorted(of_parts, key=lambda found: found[0]):  # always added up in the same order
         last += received
@@ -172,7 +172,7 @@ def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | 
                 ended = ~mask[t, start:stop]
                 new[:, ended] = state[:, ended]
 
-    _in_parts(part, u, N, T * N * w.size)
+    _in_parts(part, u, N, N * w.size)
     return out
 
 
@@ -200,7 +200,7 @@ def push_states(q: Array, D: Array, E: Array, w: Array) -> Array:
                 new[a] += (E[t, a, :, start:stop] * v).sum(axis=0)
                 new[a] += (D[t, a, :, start:stop] * state).sum(axis=0)
 
-    _in_parts(part, q, N, T * N * w.size)
+    _in_parts(part, q, N, N * w.size)
     return out
 
 
@@ -225,7 +225,7 @@ def pull_states(q: Array, D: Array, E: Array, w: Array) -> Array:
             for k in range(K):
                 new[0] += back[k]
 
-    _in_parts(part, q, N, T * N * w.size)
+    _in_parts(part, q, N, N * w.size)
     return out
 
 
@@ -243,8 +243,8 @@ def _sigmoid(x: Array) -> None:
 
 
 def _in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
-    """Run part(start, stop) on the N sequences: on a CPU, those of each core at once."""
+    """Run part(start, stop) on the N sequences: on a CPU, those of each core at once where a step's work is large."""
     if isinstance(x, np.ndarray):
-        parallel(part, N, work)
+        parallel(part, N, work // 4)  # four times as much work as elsewhere makes a second thread worth it
     else:
         part(0, N)

@@ -88,7 +88,7 @@ def _linear_x(g, out, x, w, b):
 linear.defvjp(
     x=_linear_x,
     w=lambda g, out, x, w, b: g.reshape((-1, w.shape[0])).T @ x.reshape((-1, w.shape[1])),
-    b=lambda g, out, x, w, b: unbroadcast(g, b),
+    b=lambda g, out, x, w, b: g if b.ndim == g.ndim else g.reshape((-1, w.shape[0])).sum(axis=0),
 )
 
 
