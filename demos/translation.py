@@ -158,7 +158,7 @@ def judge_beam(name: str, model: Translator, written: list[str], task: Task, tes
     width = max(WIDTHS, key=lambda width: sum(are_right(found[width], known.right)))
     exact = np.mean(are_right(translate_by_beam(model, few.read, width, task, run), few.right))
     by_greedy = np.mean(are_right(written[:most], few.right))
-    run.results.add(f"exact match of a beam of {width}, {name}", exact, greedy=by_greedy)
+    run.results.add(f"exact match by a beam, {name}", exact, greedy=by_greedy, width=width)
 
 
 def draw_attention(found: list[Written], task: Task, test: Sentences, run: Run) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 import minigrad as mg
+from demos.benchmark.sentences import CLIP, EMBEDDING, HIDDEN, sentences
 from demos.benchmark.shapes import Shape
 from demos.benchmark.worker import milliseconds
 from demos.training import as_kernels_do
@@ -22,6 +24,7 @@ from models.linear import LinearAutoencoder, squared_error
 from models.siamese import Siamese, pair_loss
 from models.sparse import SparseAutoencoder, sparse_loss
 from models.style_transfer import RECIPES, StyleTransfer
+from models.translation import Translator, translation_loss
 from models.vae import DenseVAE, negative_elbo
 
 keep_memory()
@@ -86,6 +89,14 @@ def faces_vae() -> Callable[[], None]:
     rng = np.random.default_rng(0)
     model, x = ConvVAE(width=16, rng=rng), _images(rng, 64, 3, 64)
     return _training(model, lambda: negative_elbo(model, x))
+
+
+def translation() -> Callable[[], None]:
+    """Two GRUs of 64 with attention, embeddings of 32; 64 names of numbers, gradients clipped at norm 1, Adam."""
+    source, target, *words = sentences()
+    model = Translator(*words, EMBEDDING, HIDDEN, rng=np.random.default_rng(0))
+    batch = Tensor.wrap(source), Tensor.wrap(target)
+    return _training(model, lambda: translation_loss(model, *batch), CLIP)
 
 
 def conv_vae64() -> Callable[[], None]:
@@ -157,13 +168,15 @@ def _up(*channels: int, rng: np.random.Generator) -> list[nn.Module]:
     ]
 
 
-def _training(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
-    """Return a step of Adam down the loss."""
+def _training(model: nn.Module, loss: Callable[[], Tensor], max_norm: float = math.inf) -> Callable[[], None]:
+    """Return a step of Adam down the loss; the gradients are clipped where there is a largest norm."""
     optimizer = optim.Adam(model.parameters(), 1e-3)
 
     def step() -> None:
         optimizer.zero_grad()
         loss().backward()
+        if max_norm < math.inf:
+            optim.clip_grad_norm(optimizer.parameters, max_norm)
         optimizer.step()
 
     return step
@@ -182,6 +195,7 @@ STEPS = {
         siamese,
         faces_vae,
         style_transfer,
+        translation,
     )
 }
 

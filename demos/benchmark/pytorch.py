@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from demos.benchmark.pytorch_translator import Translator, translation_loss
+from demos.benchmark.sentences import CLIP, EMBEDDING, HIDDEN, sentences
 from demos.benchmark.shapes import Shape
 
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -92,6 +95,13 @@ def faces_vae() -> Callable[[], None]:
         return (F.mse_loss(torch.sigmoid(logits), x, reduction="sum") * 50 + _kl(m, v)) / len(x)
 
     return _training(nn.ModuleList([encoder, mean, log_variance, widen, decoder]), loss)
+
+
+def translation() -> Callable[[], None]:
+    source, target, *words = sentences()
+    model = Translator(*words, EMBEDDING, HIDDEN)
+    batch = torch.from_numpy(source), torch.from_numpy(target)
+    return _training(model, lambda: translation_loss(model, *batch), CLIP)
 
 
 def dense_vae() -> Callable[[], None]:
@@ -209,12 +219,14 @@ def _up(*channels: int) -> list[nn.Module]:
     return [layer for a, b in pairs for layer in (nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1))] + [nn.Sigmoid()]
 
 
-def _training(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+def _training(model: nn.Module, loss: Callable[[], torch.Tensor], max_norm: float = math.inf) -> Callable[[], None]:
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def step() -> None:
         optimizer.zero_grad()
         loss().backward()
+        if max_norm < math.inf:
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
 
     return step
@@ -222,7 +234,7 @@ def _training(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[]
 
 _DENSE = (dense_vae, dense_ae, linear_ae, sparse)
 _CONVOLUTIONAL = (conv_ae, conv_vae64, vgg_block, siamese, faces_vae, style_transfer)
-STEPS = {step.__name__: step for step in (*_DENSE, *_CONVOLUTIONAL)}
+STEPS = {step.__name__: step for step in (*_DENSE, *_CONVOLUTIONAL, translation)}
 
 
 def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
