@@ -27,6 +27,7 @@ DEMOS = [
     "deforming",
     "deforming_faces",
     "relighting",
+    "inverse_graphics",
     "translation",
     "style_transfer",
     "feature_visualization",

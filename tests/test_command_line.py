@@ -90,6 +90,8 @@ def test_the_list_names_every_demo_in_one_line():
         ("deep_dream --photo ''", "--photo: the name is empty"),
         ("feature_visualization --steps 0", "--steps: '0' is no whole number from 1 on"),
         ("feature_visualization --layer ''", "--layer: the name is empty"),
+        ("inverse_graphics --epochs 1.5", "--epochs: '1.5' is no whole number"),
+        ("inverse_graphics --data faces", "unrecognized arguments: --data faces"),
         ("benchmark --pairs 0", "--pairs: '0' is no whole number from 1 on"),
     ],
 )
