@@ -357,6 +357,15 @@ FAULTS = {
         ("if i not in axes or (run and", "if i not in axes and (run and"),
         ("if i not in run]", "if i in run]"),
     ],
+    ("rows.py", "rows", "rows or place"): [
+        ('index.dtype.kind not in "iu" or ', ""),
+        ("x.dtype not in (np.float32, np.float64) or ", ""),
+        ("index.min() < -V", "index.min() < -V - 1"),
+        ("index.max() >= V", "index.max() > V"),
+        ("places[places < 0] += V", "places[places < 0] *= -1"),
+        ("np.ones(N, x.dtype)", "np.ones(N)"),
+        ("x.reshape(N, -1)", 'x.reshape(N, -1, order="F")'),
+    ],
     ("recurrent.py", "recurrent", "states_are or linear_recurrences"): [
         ("            v[:2] += ut[:2]", "            v[:2] += ut[1:]"),
         ("            n *= r", "            n *= z"),

@@ -1,0 +1,47 @@
+"""Rows summed by place: the same bits as NumPy's add.at, and the same errors."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.kernels.rows import LARGE, sum_rows
+
+
+def added(x, index, shape):
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, index, x)
+    return out
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("shape, more", [((300,), (9,)), ((20, 15), (9,)), ((300,), (3, 4)), ((3000,), ())])
+def test_rows_are_summed_to_the_bits_of_add_at(shape, more, dtype, rng):
+    x = rng.normal(size=(*shape, *more)).astype(dtype)
+    for low, high in ((-7, 7), (0, 7), (3, 4)):  # from both ends, and all at one place
+        index = rng.integers(low, high, shape)
+        found = sum_rows(x, index, (7, *more))
+        assert found.dtype == x.dtype and found.tobytes() == added(x, index, (7, *more)).tobytes()
+        assert mg.scatter(x, index, (7, *more)).numpy().tobytes() == found.tobytes()
+
+
+def test_rows_of_any_order_in_memory_and_of_narrow_indices_are_summed(rng):
+    x, index = rng.normal(size=(9, 300)).T[::-1], rng.integers(0, 7, 300).astype(np.uint8)
+    np.testing.assert_array_equal(sum_rows(x, index, (700, 9)), added(x, index, (700, 9)))
+
+
+@pytest.mark.parametrize("wrong", [7, -8])
+def test_a_place_that_is_not_there_is_an_error_and_not_a_crash(wrong, rng):
+    index = rng.integers(0, 7, 300)
+    index[150] = wrong
+    with pytest.raises(IndexError, match=f"index {wrong} is out of bounds"):
+        mg.scatter(rng.normal(size=(300, 9)), index, (7, 9))
+
+
+def test_few_rows_masks_and_other_dtypes_are_left_to_numpy(rng):
+    x, index = rng.normal(size=(300, 9)), rng.integers(0, 7, 300)
+    assert sum_rows(x[: LARGE // 9], index[: LARGE // 9], (7, 9)) is None
+    assert sum_rows(x, index < 3, (300, 9)) is None
+    assert sum_rows(x.astype(np.float16), index, (7, 9)) is None
+    half = mg.scatter(x.astype(np.float16), index, (7, 9)).numpy()
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, added(x, index, (7, 9)), rtol=2e-3, atol=2e-2)
