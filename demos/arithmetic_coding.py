@@ -39,47 +39,55 @@ def encode(symbols: np.ndarray, tables: np.ndarray) -> bytes:
     """Encode symbols (k, n), numbers of columns of tables (k, symbols); row i has table i. As few bytes as will do."""
     import constriction
 
-    encoder = constriction.stream.queue.RangeEncoder()
-    for row, table in zip(symbols, tables):
-        encoder.encode(np.ascontiguousarray(row, np.int32), _model(table))
+    encoder, models = constriction.stream.queue.RangeEncoder(), _models(tables)
+    for row, model in zip(symbols, models):
+        encoder.encode(np.ascontiguousarray(row, np.int32), model)
     whole = encoder.get_compressed().astype(">u4").tobytes()
-    return _shortest(whole, symbols, tables)
+    return _shortest(whole, symbols, models)
 
 
 def decode(code: bytes, n: int, tables: np.ndarray) -> np.ndarray:
     """Decode n symbols for each table -> (k, n) int64. ValueError where no encoder can have written the code."""
+    return _decode(code, n, _models(tables))
+
+
+def _models(tables: np.ndarray) -> list:
+    import constriction
+
+    family = constriction.stream.model.Categorical
+    return [family(table.astype(np.float64) * UNITS - 1, perfect=False) for table in tables]
+
+
+def _decode(code: bytes, n: int, models: list) -> np.ndarray:
     import constriction
 
     padded = code + bytes(-len(code) % 4)
     words = np.frombuffer(padded, ">u4").astype(np.uint32)
     decoder = constriction.stream.queue.RangeDecoder(words)  # beyond its end it reads zeros
-    rows = np.empty((len(tables), n), np.int64)
+    rows = np.empty((len(models), n), np.int64)
     try:
-        for row, table in zip(rows, tables):
-            row[:] = decoder.decode(_model(table), n)
+        for row, model in zip(rows, models):
+            row[:] = decoder.decode(model, n)
     except AssertionError as error:  # the library's word for it
         raise ValueError(f"no arithmetic coder wrote these {len(code)} bytes with these tables") from error
     return rows
 
 
-def _shortest(whole: bytes, symbols: np.ndarray, tables: np.ndarray) -> bytes:
+def _shortest(whole: bytes, symbols: np.ndarray, models: list) -> bytes:
     """Return the shortest code that is read as these symbols: the coder's ends with up to LAST bytes too many."""
-    for length in range(max(0, len(whole) - LAST), len(whole)):
+    best = whole
+    for length in range(len(whole) - 1, max(0, len(whole) - LAST) - 1, -1):
         start = int.from_bytes(whole[:length], "big")
-        for number in (start, start + 1):  # cut off, or rounded up
-            if number < 256**length and _is_read_as(code := number.to_bytes(length, "big"), symbols, tables):
-                return code
-    return whole
+        candidates = [n.to_bytes(length, "big") for n in (start, start + 1) if n < 256**length]  # cut off, rounded up
+        code = next((code for code in candidates if _is_read_as(code, symbols, models)), None)
+        if code is None:  # nor is a shorter one
+            break
+        best = code
+    return best
 
 
-def _is_read_as(code: bytes, symbols: np.ndarray, tables: np.ndarray) -> bool:
+def _is_read_as(code: bytes, symbols: np.ndarray, models: list) -> bool:
     try:
-        return np.array_equal(decode(code, symbols.shape[1], tables), symbols)
+        return np.array_equal(_decode(code, symbols.shape[1], models), symbols)
     except ValueError:
         return False
-
-
-def _model(table: np.ndarray):
-    import constriction
-
-    return constriction.stream.model.Categorical(table.astype(np.float64) * UNITS - 1, perfect=False)
