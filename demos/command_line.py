@@ -29,6 +29,7 @@ DEMOS = [
     "relighting",
     "inverse_graphics",
     "translation",
+    "compression",
     "style_transfer",
     "feature_visualization",
     "deep_dream",

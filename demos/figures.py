@@ -75,6 +75,43 @@ def curves(lines: dict[str, Sequence[float]], path: Path, xlabel: str, ylabel: s
     _save(figure, path)
 
 
+def rate_distortion(
+    panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], path: Path, xlabel: str, ylabel: str
+) -> None:
+    """Draw panels of labelled curves of quality against size, on a logarithmic axis: title -> label -> (x, y).
+
+    The first label of a panel is drawn thicker, and the panel is cut off beyond four times its sizes.
+    """
+    figure, axes = _axes(1, len(panels), (4.6, 4))
+    for ax, (title, lines) in zip(axes[0], panels.items()):
+        for i, (label, (x, y)) in enumerate(lines.items()):
+            ax.plot(x, y, marker="o", markersize=5 if i == 0 else 3, linewidth=2.5 if i == 0 else 1.2, label=label)
+        sizes, qualities = (np.concatenate([line[k] for line in lines.values()]) for k in (0, 1))
+        largest = 4 * np.max(next(iter(lines.values()))[0])
+        ax.set(title=title, xlabel=xlabel, xscale="log", xlim=(0.8 * sizes.min(), largest))
+        ax.set_ylim(qualities.min() - 1, qualities[sizes <= largest].max() + 1)
+        ax.grid(alpha=0.3, which="both")
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].legend(loc="lower right")
+    _save(figure, path)
+
+
+def spectrograms(sounds: dict[str, np.ndarray], sample_rate: int, path: Path) -> None:
+    """Draw how loud each frequency is at each time, in decibels below the loudest of all: title -> (T,)."""
+    from scipy.signal import stft
+
+    figure, axes = _axes(1, len(sounds), (4.2, 3.2))
+    spectra = {title: stft(sound, sample_rate, nperseg=256) for title, sound in sounds.items()}
+    loudest = max(np.abs(spectrum).max() for _, _, spectrum in spectra.values())
+    for ax, (title, (frequency, time, spectrum)) in zip(axes[0], spectra.items()):
+        levels = 20 * np.log10(np.maximum(np.abs(spectrum) / loudest, 1e-6))
+        image = ax.pcolormesh(time, frequency / 1000, levels, vmin=-60, vmax=0, cmap="magma", rasterized=True)
+        ax.set(title=title, xlabel="seconds")
+    axes[0, 0].set_ylabel("kHz")
+    figure.colorbar(image, ax=axes[0].tolist()).set_label("dB")
+    _save(figure, path)
+
+
 def heat_maps(maps: dict[str, np.ndarray], path: Path, label: str) -> None:
     """Draw a row of heat maps with a common scale: title -> (h, w); label: the meaning of the colours."""
     low, high = min(map(np.min, maps.values())), max(map(np.max, maps.values()))

@@ -16,6 +16,8 @@ rate r has a gain for every channel, a factor before rounding, and another after
     n = round(gain[r] E(x)),       x' = D(n / gain'[r])
 
 Each has a weight in L and a density of its own, too; E and D are shared, and every picture of a batch draws its rate.
+L is divided by the root of the weight, so that none of the rates outweighs the others.
+
 Generalised divisive normalisation, the activation, evens out channels whose sizes rise and fall together.
 """
 
@@ -113,11 +115,12 @@ def log_mass(y: Tensor, log_scale: Tensor) -> Tensor:
 
 
 def rate_distortion(model: Compressor, x: Tensor, rng: np.random.Generator) -> Tensor:
-    """The loss above, per pixel of x and averaged over a batch in which every x has a rate drawn at random."""
+    """L above, per pixel of x and averaged over a batch in which every x has a rate drawn at random."""
     rate = rng.integers(len(model.weights), size=len(x))
     code = model.encode(x, rate)
     noise = rng.random(code.shape, np.float32) - np.float32(0.5)
     noisy = code + Tensor(noise).to(x.device)
-    pixels = math.prod(x.shape[2:])
+    bits = model.bits(noisy, rate) * (1 / math.prod(x.shape[2:]))
     error = mg.square(model.decode(noisy, rate, x.shape[2:]) - x).reshape(len(x), -1).mean(axis=1) * 255.0**2
-    return (model.bits(noisy, rate) * (1 / pixels) + model.weights[rate] * error).mean()
+    root = mg.sqrt(model.weights[rate])
+    return (bits / root + error * root).mean()

@@ -84,7 +84,8 @@ def test_the_loss_is_the_formula(rng):
             from_centre, scale = noisy[n, c, i, j] - centres[r, c], np.exp(scales[r, c])
             mass = logistic.cdf((from_centre + 0.5) / scale) - logistic.cdf((from_centre - 0.5) / scale)
             bits -= np.log2(part @ mass)
-        expected += (bits / 96 + WEIGHTS[r] * np.mean((255 * (decoded[n] - x[n])) ** 2)) / 4
+        error = np.mean((255 * (decoded[n] - x[n])) ** 2)
+        expected += (bits / 96 + WEIGHTS[r] * error) / np.sqrt(WEIGHTS[r]) / 4
     assert loss == pytest.approx(expected, rel=1e-6)
 
 
