@@ -150,6 +150,19 @@ def test_memory_order_does_not_change_the_result(kind, options, x_order, g_order
 
 
 @every_optimizer
+def test_blocks_on_all_cores_do_not_change_the_result(kind, options, rng, monkeypatch):
+    data, g = rng.normal(size=(2, 30, 40)).astype("f")
+    p, q = parameter(data, np.float32), parameter(data, np.float32)
+    run(kind([p], **options), [[g], [-g]])
+    monkeypatch.setattr("minigrad.optim.optimizer.CHUNK", 0)
+    monkeypatch.setattr("minigrad.optim.optimizer.LARGE", 1)
+    monkeypatch.setattr("minigrad.kernels.blocks.LARGE", 1)
+    monkeypatch.setattr("minigrad.kernels.blocks.BLOCK", 100)
+    run(kind([q], **options), [[g], [-g]])
+    assert p.data.tobytes() == q.data.tobytes()
+
+
+@every_optimizer
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1,), (CHUNK,), (CHUNK + 1,)])
 def test_any_shape_is_updated_as_its_elements_are(kind, options, shape, rng):
     x, g = rng.normal(size=shape), rng.normal(size=shape)
@@ -254,8 +267,11 @@ def test_a_step_changes_the_parameter_in_place_and_leaves_the_gradient(kind, opt
 
 
 @every_optimizer
-def test_a_step_allocates_little(kind, options):
-    x = parameter(np.ones(2**20), np.float32)
+@pytest.mark.parametrize("size, share", [(2**18, 4), (2**24, 8)])
+def test_a_step_allocates_little(kind, options, size, share, monkeypatch):
+    """Temporaries of a chunk or, of a large parameter, of a block for each core."""
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", "2")
+    x = parameter(np.ones(size), np.float32)
     optimizer = kind([x], **options)
     x.grad = Tensor.wrap(np.ones_like(x.data))
     optimizer.step()
@@ -263,7 +279,7 @@ def test_a_step_allocates_little(kind, options):
     optimizer.step()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < x.data.nbytes / 8
+    assert peak < x.data.nbytes / share
 
 
 def test_parameters_without_gradient_are_skipped_and_count_no_step(rng):

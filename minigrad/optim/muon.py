@@ -8,12 +8,11 @@ replaced by 1. Jordan et al. 2024, kellerjordan.github.io/posts/muon.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 from ..backend import Array, xp
 from ..kernels.matmul import matmul
 from .first_order import Adam
-from .optimizer import Parameters, chunks
+from .optimizer import Parameters, in_pieces
 
 SIZE = 0.2  # root mean square of the entries of a step / lr; about Adam's (Liu et al. 2025, arXiv 2502.16982)
 ITERATION = (3.4445, -4.7750, 2.0315)  # a, b, c below, tuned by Jordan: singular values above 0.01 end in 0.7 .. 1.2
@@ -35,8 +34,11 @@ class Muon(Adam):
         self.momentum = self._number("momentum", momentum, below=1)
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def pieces(self, x: Array, *others: Array) -> Iterator[tuple[Array, ...]]:
-        return chunks(x, *others) if x.ndim < 2 else iter([(x, *others)])
+    def in_pieces(self, update, x, g, *state):
+        if x.ndim < 2:
+            in_pieces(update, x, g, *state)
+        else:
+            update(x, g, *state)  # the whole matrix
 
     def update(self, t, lr, x, g, m, s):
         if x.ndim < 2:

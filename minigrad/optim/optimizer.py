@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array, device_of, to_device, xp
+from ..kernels.blocks import LARGE, in_blocks
 from ..tensor import Tensor
 
 CHUNK = 2**14
@@ -75,18 +77,21 @@ class Optimizer:
             lr, weight_decay = self.lr * self.lr_factors[i], self.weight_decays[i]
 
             # piece by piece, in float32 if the parameter is float16
+            update = functools.partial(self._update_piece, t, lr, weight_decay)
             wide = widened(x)
-            for x_chunk, g_chunk, *state in self.pieces(wide, widened(g), *self._state_of(i)):
-                if weight_decay:
-                    g_chunk = self.decay(weight_decay, lr, x_chunk, g_chunk)
-                self.update(t, lr, x_chunk, g_chunk, *state)
+            self.in_pieces(update, wide, widened(g), *self._state_of(i))
             if wide is not x:
                 x[...] = wide
             self.parameters[i].mark_changed()
 
-    def pieces(self, x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
-        """Cut a parameter, its gradient and its state into the pieces that update sees."""
-        return chunks(x, g, *state)
+    def in_pieces(self, update: Callable[..., None], x: Array, g: Array, *state: Array) -> None:
+        """Call update on a parameter, its gradient and its state: piece by piece, as no number depends on others."""
+        in_pieces(update, x, g, *state)
+
+    def _update_piece(self, t: int, lr: float, weight_decay: float, x: Array, g: Array, *state: Array) -> None:
+        if weight_decay:
+            g = self.decay(weight_decay, lr, x, g)
+        self.update(t, lr, x, g, *state)
 
     def decay(self, weight_decay: float, lr: float, x: Array, g: Array) -> Array:
         """Return the gradient plus that of the penalty weight_decay / 2 |x|^2."""
@@ -143,18 +148,23 @@ def widened(a: Array) -> Array:
     return a.astype(np.float32) if a.dtype == np.float16 else a
 
 
-def chunks(x: Array, g: Array, *state: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield matching flat pieces, of at most CHUNK elements, of arrays of one shape.
+def in_pieces(f: Callable[..., None], x: Array, g: Array, *state: Array) -> None:
+    """Call f on matching pieces of arrays of one shape, all but g to be changed, until all has been visited.
 
-    The pieces are views, or buffers that nditer copies back where an array is strided or in another order than the
-    rest. On a GPU the arrays come whole, because there launching a kernel costs more than memory does.
+    Large arrays are shared among the cores, in blocks. Of others a piece has at most CHUNK elements: a view, or buffers
+    that nditer copies back where an array is strided or in another order than the rest. Small arrays come whole, as on
+    a GPU all do, because there launching a kernel costs more than memory does.
     """
-    if xp(x) is not np:
-        yield x, g, *state
-        return
-    access: Any = [["readwrite"], ["readonly"], *[["readwrite"]] * len(state)]
-    with np.nditer([x, g, *state], ["external_loop", "buffered", "zerosize_ok"], access, buffersize=CHUNK) as pieces:
-        yield from pieces
+    if xp(x) is not np or (x.size <= CHUNK and x.ndim > 0):
+        f(x, g, *state)
+    elif x.size >= LARGE:
+        in_blocks(f, x, g, *state)
+    else:
+        flags, access = ["external_loop", "buffered", "zerosize_ok"], [["readwrite"], ["readonly"]]
+        access += [["readwrite"]] * len(state)
+        with np.nditer([x, g, *state], flags, access, buffersize=CHUNK) as pieces:  # type: ignore[arg-type]
+            for piece in pieces:
+                f(*piece)
 
 
 def _kind(a: Array | None) -> str:
