@@ -20,14 +20,17 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
+from minigrad.ops.activations import gelu_by_erf, gelu_gradient
 from minigrad.ops.arithmetic import sum_of_products
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
+from minigrad.ops.elementwise import sigmoid_gradient, tanh_gradient
 from minigrad.ops.linear_recurrence import pull_states, push_states
 from minigrad.ops.matmul import contract, row_products
 from minigrad.ops.normalize import deviation, moments, scale_and_shift, standardize_gradient
 from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
 from minigrad.ops.recurrent import gru_states, lstm_states
 from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
+from minigrad.ops.softmax import softmax_gradient
 
 
 class Case(NamedTuple):
@@ -143,6 +146,9 @@ case("expm1", mg.expm1, [-1e-6, 0.0, 1e-6])
 for f in (mg.sigmoid, mg.softplus, mg.tanh, mg.erf, mg.gelu):
     case(f.__name__, f, [-6.0, 0.0, 6.0])
 case("gelu", lambda x: mg.gelu(x, approximate="tanh"), real(2, 3))
+for f in (sigmoid_gradient, tanh_gradient, gelu_gradient):
+    case(f.name, f, real(2, 3), real(2, 3))
+case("gelu_by_erf", gelu_by_erf, real(2, 3))
 for f in (mg.arcsin, mg.arccos):
     case(f.name, f, [[-0.8, 0.1, 0.6]])
 for f in (mg.floor, mg.ceil, mg.round):
@@ -279,6 +285,8 @@ for f in (mg.softmax, mg.log_softmax):
     case(f.name, lambda x, f=f: f(x, axis=0), real(2, 3))
     case(f.name, lambda x, f=f: f(x, axis=(0, -1)), real(2, 2, 3))
     case(f.name, f, real(0, 2))
+case("softmax_gradient", lambda c, y: softmax_gradient(c, y, -1), real(2, 3), real(2, 3))
+case("softmax_gradient", lambda c, y: softmax_gradient(c, y, (0, -1)), real(2, 2, 3), real(2, 2, 3))
 
 # ---- normalisation ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from ..backend import xp
+from ..kernels import formulas
+from ..kernels.blocks import elementwise
 from ..op import op
 from .arithmetic import where
 
@@ -109,29 +111,42 @@ def tanh(x, /):
 
 
 # d/dx tanh(x) = 1 - tanh(x)^2
-tanh.defvjp(x=lambda g, out, x: g * (1.0 - square(out)))
+tanh.defvjp(x=lambda g, out, x: tanh_gradient(g, out))
+
+
+@op(dtypes="real")
+def tanh_gradient(c, y, /):
+    """c (1 - y**2): the gradient of sum c * tanh(x), where y = tanh(x). One op, as it is taken so often."""
+    return elementwise(formulas.tanh_gradient, y, c)
+
+
+tanh_gradient.defvjp(c=lambda g, out, c, y: tanh_gradient(g, y), y=lambda g, out, c, y: g * c * (-2.0 * y))
 
 
 @op(dtypes="real")
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
-    with np.errstate(over="ignore"):  # far below 0, e**-x = inf gives the right answer, 0
-        return 1.0 / (1.0 + xp(x).exp(-1.0 * x))  # not -x, which would wrap around in unsigned integers
+    with np.errstate(over="ignore"):
+        return elementwise(formulas.sigmoid, x)
 
 
 # d/dx s(x) = e^-x / (1 + e^-x)^2 = s(x) (1 - s(x))
-sigmoid.defvjp(x=lambda g, out, x: g * out * (1.0 - out))
+sigmoid.defvjp(x=lambda g, out, x: sigmoid_gradient(g, out))
+
+
+@op(dtypes="real")
+def sigmoid_gradient(c, y, /):
+    """c y (1 - y): the gradient of sum c * sigmoid(x), where y = sigmoid(x). One op, as it is taken so often."""
+    return elementwise(formulas.sigmoid_gradient, y, c)
+
+
+sigmoid_gradient.defvjp(c=lambda g, out, c, y: sigmoid_gradient(g, y), y=lambda g, out, c, y: g * c * (1.0 - 2.0 * y))
 
 
 @op(dtypes="real")
 def erf(x, /):
     """The error function 2/sqrt(pi) * integral of e**(-t*t) from 0 to x."""
-    # NumPy and CuPy have no erf of their own
-    if xp(x) is np:
-        from scipy import special
-    else:
-        from cupyx.scipy import special
-    return special.erf(x)
+    return elementwise(formulas.erf, x)
 
 
 erf.defvjp(x=lambda g, out, x: g * (2.0 / math.sqrt(math.pi)) * exp(-square(x)))

@@ -11,11 +11,12 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..kernels.total import total
+from ..kernels.total import total, total_of_products
 from ..op import op, unbroadcast
 from .arithmetic import where
 from .elementwise import exp, sigmoid
 from .reduce import checked_axis, restore_axes, sum
+from .shape import check_axes
 
 
 @op(dtypes="real")
@@ -61,7 +62,21 @@ def softmax(x, /, axis=-1):
 
 
 # d out_i / dx_j = out_i (1 if i = j else 0) - out_i out_j, so g J = out (g - sum g out)
-softmax.defvjp(x=lambda g, out, x, axis: out * (g - sum(g * out, axis, keepdims=True)))
+softmax.defvjp(x=lambda g, out, x, axis: softmax_gradient(g, out, axis))
+
+
+@op(dtypes="real")
+def softmax_gradient(c, y, /, axis):
+    """y (c - sum c y): the gradient of sum c * softmax(x), where y = softmax(x). One op: attention needs it often."""
+    out = c - total_of_products(c, y, check_axes("softmax", axis, y.ndim))
+    out *= y
+    return out
+
+
+softmax_gradient.defvjp(
+    c=lambda g, out, c, y, axis: softmax_gradient(g, y, axis),
+    y=lambda g, out, c, y, axis: g * (c - sum(c * y, axis, keepdims=True)) - c * sum(g * y, axis, keepdims=True),
+)
 
 
 @op(dtypes="real")

@@ -23,14 +23,14 @@ def figure(runs, name, baseline):
     return median(values), median(others)
 
 
-@pytest.mark.parametrize("place, factor", enumerate(FACTORS, 1))
+@pytest.mark.parametrize("place, factor", list(enumerate(FACTORS, 1)))
 def test_the_number_of_a_factor_tells_it_and_better_than_any_of_a_plain_vae(runs, place, factor):
     ours, plain = figure(runs, f"R^2 of {factor}, from z{place}", "plain_VAE")
     assert ours >= 0.8 and ours > plain
 
 
 # Of one number of a code: what the others still tell of its factor is printed, and limits what an exchange can do.
-@pytest.mark.parametrize("place, factor", enumerate(FACTORS, 1))
+@pytest.mark.parametrize("place, factor", list(enumerate(FACTORS, 1)))
 def test_the_number_of_a_factor_tells_nothing_of_the_others_or_of_the_person(runs, place, factor):
     figure(runs, f"R^2 of {factor}, from all but z{place}", "plain_VAE")
     assert figure(runs, f"R^2 of other factors, from z{place}", "plain_VAE")[0] <= 0.1
