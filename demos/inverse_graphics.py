@@ -34,7 +34,8 @@ SIGMA = 0.1  # of a pixel, at first: it is learned
 KAPPA = 1.0  # the paper has 1/100; this is for a loss in nats per image
 TOGETHER = 4  # batches per step, so that each step hears of several factors
 LEARNING_RATE = 4e-3
-STEPS = 9  # of a sweep
+STEPS = 7  # of a sweep
+MOTION = {"azimuth": "head turns", "elevation": "head nods", "light": "light moves"}
 SHOWN = 9  # people in whose photographs a factor is exchanged
 
 
@@ -173,13 +174,13 @@ def judge_exchanges(ours: Read, plain: Read, task: Task, run: Run) -> None:
     """Give every unseen face one number of the code of the face before it, and compare with the true render."""
     again = [decoded(read, read.y, run) for read in (ours, plain)]
     run.results.add("MSE, unseen people", mse(again[0], task.y), plain_VAE=mse(again[1], task.y))
-    rows = {"photograph": task.y, "another": np.roll(task.y, 1, axis=0)}
+    rows = {"photograph": task.y, "the other": np.roll(task.y, 1, axis=0)}
     for k, (name, field) in enumerate(FIELDS.items()):
         truth = cut(task.y_scene._replace(**{field: np.roll(getattr(task.y_scene, field), 1)}))
         mine, theirs = (exchanged(read, k, run) for read in (ours, plain))
         beside = {"copy": mse(task.y, truth), "plain_VAE": mse(theirs, truth)}
         run.results.add(f"MSE, {name} exchanged", mse(mine, truth), **beside)
-        rows |= {f"z{k + 1} of the other": mine, f"truth: its {name}": truth}
+        rows |= {f"its {name}: z{k + 1} taken": mine, f"its {name}: rendered": truth}
     figures.image_rows({label: images[:SHOWN] for label, images in rows.items()}, run.out / "exchanged.png", 0.9)
 
 
@@ -218,8 +219,8 @@ def draw_sweeps(ours: Read, plain: Read, task: Task, run: Run) -> None:
             values = np.linspace(*FACTORS[name], STEPS)
             moved = sweep(read, k, face, values, task, run)
             truth = cut(faces.take(task.y_scene, np.full(STEPS, face))._replace(**{field: values}))
-            rows[f"{name}: z{read.places[k] + 1} moves"] = np.concatenate([before, moved])
-            rows[f"{name}, rendered"] = np.concatenate([before, truth])
+            rows[f"{MOTION[name]}: by z{read.places[k] + 1}"] = np.concatenate([before, moved])
+            rows[f"{MOTION[name]}: rendered"] = np.concatenate([before, truth])
         figures.image_rows(rows, run.out / file, 0.9)
 
 
