@@ -1,4 +1,4 @@
-"""Recurrences: the states of GRU and LSTM one after another, and the two linear recurrences that differentiate them.
+"""Recurrences: the states of a GRU one after another, and the two linear recurrences that differentiate GRU and LSTM.
 
 The sequences of a batch never meet. So a batch is cut into one part for each core, which then goes through time by
 itself; but only if steps are large, as threads wait for the interpreter between any two of NumPy's calls.
@@ -23,7 +23,7 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
     u: what the inputs contribute to the gates r, z and n, in this order. mask: False where a state stays as it is.
     """
     T, (N, H), module = len(u), h.shape, xp(u)
-    w, b = _by_gate(w, H), b.reshape(3, 1, H)
+    w, b = by_gate(w, H), b.reshape(3, 1, H)
     out = module.empty((T + 1, N, H), u.dtype)
     out[0] = h
 
@@ -35,7 +35,7 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
             v += b
 
             v[:2] += ut[:2]
-            _sigmoid(v[:2])
+            sigmoid_in_place(v[:2])
             n *= r
             n += ut[2]
             module.tanh(n, out=n)
@@ -48,7 +48,7 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
                 ended = ~mask[t, start:stop]
                 new[ended] = state[ended]
 
-    _in_parts(part, u, N, N * w.size)
+    in_parts(part, u, N, N * w.size)
     return out
 
 
@@ -58,7 +58,7 @@ def gru_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Ar
     The rule of the op gru_states computes the same from small ops; here a step stays in the cache until it is done.
     """
     T, (N, H), module = len(u), states.shape[1:], xp(u)
-    forward, backward, b = _by_gate(w, H), w.reshape(3, H, H), b.reshape(3, 1, H)
+    forward, backward, b = by_gate(w, H), w.reshape(3, H, H), b.reshape(3, 1, H)
     out = module.empty(u.size + N * H + w.size + b.size, u.dtype)
     gu, gh, last = out[: u.size].reshape(u.shape), out[u.size :][: N * H].reshape(N, H), out[u.size + N * H :]
     of_parts = []  # what w and b receive
@@ -89,7 +89,7 @@ def gru_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Ar
         gh[start:stop] = G
         of_parts.append((start, received_by_w))
 
-    _in_parts(part, u, N, N * w.size)
+    in_parts(part, u, N, N * w.size)
     last[...] = 0
     for _, received in sorted(of_parts, key=lambda found: found[0]):  # always added up in the same order
         last += received
@@ -109,7 +109,7 @@ def _gru_step_back(G: Array, state: Array, ut: Array, v: Array, b: Array, gut: A
 
     # the gates once more, as in gru_states; v_n is kept
     v[:2] += ut[:2]
-    _sigmoid(v[:2])
+    sigmoid_in_place(v[:2])
     v_n[...] = n
     n *= r
     n += ut[2]
@@ -140,42 +140,6 @@ def _gru_step_back(G: Array, state: Array, ut: Array, v: Array, b: Array, gut: A
     gv[:2] = gut[:2]
 
 
-def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | None) -> Array:
-    """Return all states (h, c) of an LSTM. u (T,4,N,H), h, c (N,H), w (4H,H), b (4H), mask (T,N) -> (T+1,2,N,H).
-
-    u: what the inputs contribute to the gates i, f, g and o, in this order. mask: False where a state stays as it is.
-    """
-    T, (N, H), module = len(u), h.shape, xp(u)
-    w, b = _by_gate(w, H), b.reshape(4, 1, H)
-    out = module.empty((T + 1, 2, N, H), u.dtype)
-    out[0, 0], out[0, 1] = h, c
-
-    def part(start: int, stop: int) -> None:
-        v = module.empty((4, stop - start, H), u.dtype)
-        i, f, g, o = v
-        for t in range(T):
-            state, new = out[t, :, start:stop], out[t + 1, :, start:stop]
-            module.matmul(state[0], w, out=v)
-            v += b
-            v += u[t, :, start:stop]
-            _sigmoid(v[:2])
-            module.tanh(g, out=g)
-            _sigmoid(o)
-
-            # c' = f c + i g, h' = o tanh(c')
-            module.multiply(i, g, out=new[1])
-            f *= state[1]
-            new[1] += f
-            module.tanh(new[1], out=new[0])
-            new[0] *= o
-            if mask is not None:
-                ended = ~mask[t, start:stop]
-                new[:, ended] = state[:, ended]
-
-    _in_parts(part, u, N, N * w.size)
-    return out
-
-
 # ---- linear recurrences ----------------------------------------------------------------------------------------------
 # How does a small change of a state change the next one? A state is S vectors of length H, of which the first, s[0],
 # goes through w (K,H,H) to K gates. A step J is linear in the change: it scales each vector, and adds what comes by the
@@ -189,7 +153,7 @@ def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | 
 def push_states(q: Array, D: Array, E: Array, w: Array) -> Array:
     """Return Q[0] = q[0], Q[t+1] = q[t+1] + J[t] Q[t]. q (T+1,S,N,H), D (T,S,S,N,H), E (T,S,K,N,H), w (KH,H)."""
     (T, S, _, N, H), module = E.shape, xp(q)
-    w = _by_gate(w, H)
+    w = by_gate(w, H)
     out = q.copy()
 
     def part(start: int, stop: int) -> None:
@@ -200,7 +164,7 @@ def push_states(q: Array, D: Array, E: Array, w: Array) -> Array:
                 new[a] += (E[t, a, :, start:stop] * v).sum(axis=0)
                 new[a] += (D[t, a, :, start:stop] * state).sum(axis=0)
 
-    _in_parts(part, q, N, N * w.size)
+    in_parts(part, q, N, N * w.size)
     return out
 
 
@@ -225,16 +189,16 @@ def pull_states(q: Array, D: Array, E: Array, w: Array) -> Array:
             for k in range(K):
                 new[0] += back[k]
 
-    _in_parts(part, q, N, N * w.size)
+    in_parts(part, q, N, N * w.size)
     return out
 
 
-def _by_gate(w: Array, H: int) -> Array:
+def by_gate(w: Array, H: int) -> Array:
     """Return w (K H,H) as a stack (K,H,H) to multiply states by: (n,H) (K,H,H) -> (K,n,H)."""
     return xp(w).ascontiguousarray(w.reshape(-1, H, H).swapaxes(1, 2))
 
 
-def _sigmoid(x: Array) -> None:
+def sigmoid_in_place(x: Array) -> None:
     """Replace x by 1 / (1 + e**-x) = (1 + tanh(x / 2)) / 2, which cannot overflow."""
     x *= 0.5
     xp(x).tanh(x, out=x)
@@ -242,7 +206,7 @@ def _sigmoid(x: Array) -> None:
     x += 0.5
 
 
-def _in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
+def in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
     """Run part(start, stop) on the N sequences: on a CPU, those of each core at once where a step's work is large."""
     if isinstance(x, np.ndarray):
         parallel(part, N, work // 4)  # four times as much work as elsewhere makes a second thread worth it

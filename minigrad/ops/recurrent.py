@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 from ..backend import xp
+from ..kernels import lstm as lstm_kernels
 from ..kernels import recurrent as kernels
 from ..modes import mode
 from ..op import op, real
@@ -131,7 +132,7 @@ def lstm_states(packed, /, sizes, mask):
     sizes: (T,N,H). mask: (T,N), False where a state stays as it is, or None.
     """
     u, h, c, w, b = _unpack(packed, *_lstm_shapes(*sizes))
-    return kernels.lstm_states(u, h, c, w, b, mask)
+    return lstm_kernels.lstm_states(u, h, c, w, b, mask)
 
 
 def _lstm_shapes(T, N, H):
@@ -140,6 +141,8 @@ def _lstm_shapes(T, N, H):
 
 def _lstm_rule(g, out, packed, sizes, mask):
     u, _, _, w, b = _unpack(packed, *_lstm_shapes(*sizes))
+    if not mode.recording:
+        return Tensor.wrap(lstm_kernels.lstm_gradient(g.data, out.data, u.data, w.data, b.data, mask))
     before, c_before, c_after = out[:-1, 0], out[:-1, 1], out[1:, 1]
     gates = u + to_gates(before, w, b)
     i, f, new, o = sigmoid(gates[:, 0]), sigmoid(gates[:, 1]), tanh(gates[:, 2]), sigmoid(gates[:, 3])
