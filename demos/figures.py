@@ -82,6 +82,8 @@ def rate_distortion(
 
     The first label of a panel is drawn thicker, and the panel is cut off beyond four times its sizes.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, axes = _axes(1, len(panels), (4.6, 4))
     for ax, (title, lines) in zip(axes[0], panels.items()):
         for i, (label, (x, y)) in enumerate(lines.items()):
@@ -90,7 +92,10 @@ def rate_distortion(
         largest = 4 * np.max(next(iter(lines.values()))[0])
         ax.set(title=title, xlabel=xlabel, xscale="log", xlim=(0.8 * sizes.min(), largest))
         ax.set_ylim(qualities.min() - 1, qualities[sizes <= largest].max() + 1)
-        ax.grid(alpha=0.3, which="both")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.grid(alpha=0.3)
     axes[0, 0].set_ylabel(ylabel)
     axes[0, 0].legend(loc="lower right")
     _save(figure, path)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+from demos import compression
 from demos.codec import Codec
 from demos.command_line import main
 from demos.convert import CODECS
@@ -99,6 +100,25 @@ def test_a_file_of_another_training_is_refused(out, tmp_path, capsys):
     capsys.readouterr()
     assert main(["compression", "--out", str(tmp_path / "o"), "--decode", str(tmp_path / "photo.mg")]) == 1
     assert "the file was written with codec" in capsys.readouterr().err
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_codec(tmp_path, monkeypatch):
+    line = ["compression", "--quick", "--only", "sounds", "--epochs", "3"]
+    assert main([*line, "--out", str(tmp_path / "whole")]) == 0
+    loss, calls = compression.rate_distortion, []
+
+    def stopped(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return loss(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compression, "rate_distortion", stopped)
+        assert main([*line, "--out", str(tmp_path / "stopped")]) == 130
+    assert main([*line, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
+    whole, resumed = (Codec.load(tmp_path / name / CODECS[1]) for name in ("whole", "stopped"))
+    assert whole.fingerprint == resumed.fingerprint
 
 
 def test_a_picture_too_large_for_a_file_is_refused_before_it_is_encoded(out, tmp_path, capsys):
