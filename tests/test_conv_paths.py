@@ -246,8 +246,9 @@ def pieces(request, monkeypatch):
     if request.param != "whole":
         modules = gather, spread, winograd, layout, matmul
         cut(monkeypatch, 2 if request.param == "blocks" else 3, *modules)
-        for module in (gather, spread):
-            monkeypatch.setattr(module, "BLOCK", 300 if request.param == "blocks" else 1)
+        few = 300 if request.param == "blocks" else 1
+        monkeypatch.setattr(gather, "LINES", few)
+        monkeypatch.setattr(spread, "LINES", few)
     return request.param
 
 
@@ -341,7 +342,7 @@ def test_the_gradient_of_many_filters_is_had_a_few_at_a_time_where_products_are_
 def test_the_gradient_of_the_weight_has_the_same_bits_whichever_part_ends_first(rng, monkeypatch):
     geo = Geometry((23, 6), (3, 3))
     x, g = rng.normal(size=(2, 3, 23, 6)).astype("f"), rng.normal(size=(2, 4, 21, 4)).astype("f")
-    monkeypatch.setattr(gather, "BLOCK", 1)
+    monkeypatch.setattr(gather, "LINES", 1)
     monkeypatch.setattr(layout, "parallel", lambda f, n, work: [f(start, start + 1) for start in range(n)])
     forwards = kernels.conv2d_weight(x, g, geo)
     monkeypatch.setattr(layout, "parallel", cut_into(21))

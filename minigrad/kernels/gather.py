@@ -29,8 +29,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .geometry import Geometry, Tap, inside, taps
-from .layout import SPARE, for_blocks
-from .threads import BLOCK, scratch
+from .layout import LINES, SPARE, for_blocks
+from .threads import scratch
 
 FEW = 1_000_000  # multiply-adds for each filter: products below this are small
 FILTERS = 32  # as many at a time where products are small: OpenBLAS has a faster path for those that are cut to fit it
@@ -146,8 +146,7 @@ def _for_windows(
     apart = at_once == 1 and dilation > 1
     hop = kh if apart else stride * at_once
     columns = list(taps(geo, 1))
-    size = BLOCK if at_once == 1 else 2 * BLOCK  # threads wait for each other between short steps
-    fit = size // max(1, hop * C * kw * line)
+    fit = LINES // max(1, hop * C * kw * line)
 
     def block(some: slice, top: int, count: int) -> None:
         groups = some.stop - some.start

@@ -20,6 +20,9 @@ from .threads import parallel, thread_count
 # Numbers left free behind each line of a matrix of windows: lines that are a multiple of 4 KiB apart would otherwise
 # compete for the same few places of the cache.
 SPARE = 16
+# Numbers in the lines of a block of rows, for each thread. Rows that two blocks see are laid out twice, so blocks are
+# as large as the caches that cores share allow; and between long steps threads seldom wait for each other.
+LINES = 1 << 20
 AT_ONCE = 8  # images: the lines that a copy writes stay in cache until they are full
 
 

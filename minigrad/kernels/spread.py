@@ -23,8 +23,8 @@ from __future__ import annotations
 import numpy as np
 
 from .geometry import Geometry, inside, taps
-from .layout import SPARE, for_blocks
-from .threads import BLOCK, scratch
+from .layout import LINES, SPARE, for_blocks
+from .threads import scratch
 
 
 def convolve_transposed(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarray, geo: Geometry) -> None:
@@ -39,7 +39,7 @@ def convolve_transposed(g: np.ndarray, w: np.ndarray, b: np.ndarray | None, out:
 
     # row q of g is the last one that meets output rows q s - above + phase; q runs beyond g where only earlier ones do
     first, last = above // stride, (H - 1 + above) // stride
-    fit = 2 * BLOCK // max(1, (lines + O) * line)
+    fit = LINES // max(1, (lines + O) * line)
 
     def block(some: slice, start: int, count: int) -> None:
         q = first + start
