@@ -17,6 +17,7 @@ MAX_SIDE = (
     65_535  # as in a JPEG; Pillow keeps 16 bytes for each row, so a picture of one column takes five times as much
 )
 BITS, PHOTOMETRIC = 258, 262  # TIFF's tags
+ORIENTATION, LYING = 274, (5, 6, 7, 8)  # Exif's tag, and its values for pictures whose rows are to become columns
 
 
 def read_rgb(path: Path, *, over: str | None = None, draft: int | None = None) -> Image:
@@ -45,6 +46,15 @@ def read_rgb(path: Path, *, over: str | None = None, draft: int | None = None) -
             return _on(over, opened if white is None else _eight_bits(opened, white))
     except Exception as error:  # Pillow promises no set of errors: a damaged TIFF alone raises five kinds
         raise ValueError(f"{path} cannot be read as a picture ({type(error).__name__}: {error})") from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Read only the size that a picture has once it is turned upright -> (width, height). OSError if there is none."""
+    from PIL import Image
+
+    with Image.open(path, formats=FORMATS) as opened:
+        width, height = opened.size
+        return (height, width) if opened.getexif().get(ORIENTATION) in LYING else (width, height)
 
 
 def check_pixels(width: int, height: int, limit: int = MAX_PIXELS) -> None:
