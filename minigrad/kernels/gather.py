@@ -59,8 +59,8 @@ def correlate(x: np.ndarray, g: np.ndarray, geo: Geometry) -> np.ndarray:
     step = FILTERS if C * kh * kw * line < FEW else O * at_once
     sums: dict[tuple[int, int], np.ndarray] = {}
 
-    def use(some: slice, top: int, windows: np.ndarray) -> None:
-        part = rows[some, top : top + windows.shape[1]]
+    def use(some: slice, which: slice, windows: np.ndarray) -> None:
+        part, top = rows[some, which], which.start
         if line < O:  # sums of large matrices cost more than longer rows do
             windows, part = (a.swapaxes(1, 2).reshape(len(a), a.shape[2], -1) for a in (windows, part))
             sums[top, some.start] = (part @ windows.swapaxes(1, 2)).swapaxes(1, 2)
@@ -113,8 +113,8 @@ def _convolve(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, out: np.ndarra
     matrix = matrix.reshape(G, 1, O * at_once, -1)
     rows = _rows(out, at_once)
 
-    def use(some: slice, top: int, windows: np.ndarray) -> None:
-        part = rows[some, top : top + windows.shape[1]]
+    def use(some: slice, which: slice, windows: np.ndarray) -> None:
+        part = rows[some, which]
         np.matmul(matrix[some], windows, out=part)
         if b is not None:
             part += b[some, None]
@@ -130,42 +130,40 @@ def _rows(g: np.ndarray, at_once: int) -> np.ndarray:
 
 
 def _for_windows(
-    x: np.ndarray, geo: Geometry, at_once: int, use: Callable[[slice, int, np.ndarray], None], work: float
+    x: np.ndarray, geo: Geometry, at_once: int, use: Callable[[slice, slice, np.ndarray], None], work: float
 ) -> None:
-    """Call use(groups, top, windows) for blocks of windows that fill the cache, on all cores.
+    """Call use(groups, which, windows) for blocks of windows that fill the cache, on all cores.
 
-    x (G,C,H,W,N). windows (groups, n, lines, ow N), [k, p]: what the kernel sees of group k along the output rows from
-    (top + p) at_once on, so many at once. They are only valid during the call.
+    x (G,C,H,W,N). windows (groups, n, lines, ow N), [k, p]: what the kernel sees of group k along the p-th of which
+    output rows, or of the tiles of at_once output rows. They are only valid during the call.
     """
     (G, C), N = x.shape[:2], x.shape[4]
-    (kh, kw), (oh, ow) = geo.kernel, geo.output
-    stride, dilation, above = geo.stride[0], geo.dilation[0], geo.padding[0][0]
-    line = ow * N
-    height, tiles = _height(geo, at_once), oh // at_once
-    # Image rows from one window to the next. Of a dilated kernel each window of one output row has rows of its own.
-    apart = at_once == 1 and dilation > 1
-    hop = kh if apart else stride * at_once
+    kw, ow = geo.kernel[1], geo.output[1]
+    line, height, tiles = ow * N, _height(geo, at_once), geo.output[0] // at_once
     columns = list(taps(geo, 1))
-    fit = LINES // max(1, hop * C * kw * line)
 
-    def block(some: slice, top: int, count: int) -> None:
-        groups = some.stop - some.start
-        memory = scratch("lines", x.dtype, groups, (count - 1) * hop + height, C * kw, line + SPARE)
-        lines = memory[..., :line].reshape(*memory.shape[:2], C, kw, ow, N)
+    # A dilated kernel's rows are neighbours too, if every d-th image row alone is laid out: for every d-th output row
+    stride, d = geo.stride[0] * at_once, geo.dilation[0] if at_once == 1 else 1
+    fit = LINES // max(1, stride * C * kw * line)
 
-        first = top * stride * at_once - above  # the image row under the kernel's first one
-        if apart:
-            for i in range(kh):
-                _fill(lines[:, i::kh], x[some], first + i * dilation, stride, columns)
-        else:
-            _fill(lines, x[some], first, 1, columns)
+    for phase in range(min(d, tiles)):
 
-        # the drawing above, as strides
-        each, far, near, one = memory.strides
-        shape = groups, count, height * C * kw, line
-        use(some, top, np.ndarray(shape, x.dtype, memory, strides=(each, hop * far, near, one)))
+        def block(some: slice, top: int, count: int, phase: int = phase) -> None:
+            groups = some.stop - some.start
+            memory = scratch("lines", x.dtype, groups, (count - 1) * stride + height, C * kw, line + SPARE)
+            lines = memory[..., :line].reshape(*memory.shape[:2], C, kw, ow, N)
 
-    for_blocks(block, G, tiles, fit, work)
+            # the first window's output row, and the image row under the kernel's first one there
+            start = phase + top * d
+            _fill(lines, x[some], start * stride - geo.padding[0][0], d, columns)
+
+            # the drawing above, as strides
+            each, far, near, one = memory.strides
+            shape = groups, count, height * C * kw, line
+            windows = np.ndarray(shape, x.dtype, memory, strides=(each, stride * far, near, one))
+            use(some, slice(start, start + (count - 1) * d + 1, d), windows)
+
+        for_blocks(block, G, len(range(phase, tiles, d)), fit, work / d)
 
 
 def _fill(lines: np.ndarray, x: np.ndarray, first: int, step: int, columns: list[Tap]) -> None:
