@@ -35,7 +35,7 @@ from models.compression import Compressor, log_mass
 MAGIC = b"mg\x01"
 SOUNDS = 128
 LARGEST = 127  # of |n| in a code; what lies beyond is written as this
-MAX_SAMPLES = 12_000_000  # of a file, all channels together; the decoder keeps some 200 bytes for each
+MAX_SAMPLES = 12_000_000  # of a file, all channels together; the decoder keeps some 120 bytes for each
 AT_ONCE = 1_000_000  # samples that are decoded at a time
 SHAPE = ("channels", "widths", "code", "weights", "stride", "dims")  # what a Compressor is made of
 

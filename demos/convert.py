@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from demos.codec import MAX_SAMPLES, Codec, read_header
+from demos.codec import MAX_SAMPLES, Codec, Header, read_header
 from demos.data.photos import write
 from demos.data.picture import check_pixels, read_rgb
 from demos.data.sound import from_samples, read_wav, write_wav
@@ -49,22 +50,29 @@ def encode(path: Path, rate: int, folder: Path) -> None:
 
 def decode(path: Path, folder: Path) -> None:
     """Decompress a file into a picture or a sound beside it, named FILE.mg.png or FILE.mg.wav."""
-    _check_file(path)
-    if path.stat().st_size > MAX_FILE:
-        raise ValueError(f"{path} has more than {MAX_FILE // 10**6} MB, which no .mg file has")
-    content = path.read_bytes()
-    try:
-        sounds = read_header(content).sounds
-        samples, header = _codec(1 if sounds else 2, folder).read(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    target = path.with_name(path.name + (".wav" if sounds else ".png"))
-    if sounds:
+    samples, header = read_mg(path, lambda dims: _codec(dims, folder))
+    target = path.with_name(path.name + (".wav" if header.sounds else ".png"))
+    if header.sounds:
         write_wav(samples, header.sample_rate, target)
     else:
         picture = np.concatenate(list(samples), axis=2)  # several side by side
         write(np.broadcast_to(picture, (3, *picture.shape[1:])) / 255, target)
     print(f"{target}: decoded, and its checksum is the encoder's")
+
+
+def read_mg(path: Path, codec_of: Callable[[int], Codec]) -> tuple[np.ndarray, Header]:
+    """Read a .mg file by the codec of its dims -> samples (N, C, ..), header.
+
+    FileNotFoundError; ValueError, which names the file, if it is anything but what was written.
+    """
+    _check_file(path)
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise ValueError(f"it has more than {MAX_FILE // 10**6} MB, which no .mg file has")
+        content = path.read_bytes()
+        return codec_of(1 if read_header(content).sounds else 2).read(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _codec(dims: int, folder: Path) -> Codec:

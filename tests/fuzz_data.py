@@ -1,4 +1,4 @@
-"""The readers of the demos' data, as tests/fuzz.py tries them: IDX, .mat, pictures, lists of attributes."""
+"""The readers of the demos' data, as tests/fuzz.py tries them: IDX, .mat, pictures, .wav, .mg, lists of attributes."""
 
 import functools
 import gzip
@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import savemat, wavfile
 
+from demos.codec import Codec
+from demos.convert import read_mg
 from demos.data import files, folder, olivetti
 from demos.data.idx import read_idx
 from demos.data.photos import photo
 from demos.data.picture import read_rgb
+from demos.data.sound import read_wav
+from models.compression import Compressor
 from tests.fuzz import Reader
 
 # ---- IDX
@@ -141,6 +145,42 @@ def edit_tag(rng: random.Random, content: bytes) -> bytes:
     return content[:place] + (value % (1 << 8 * width)).to_bytes(width, "little") + content[place + width :]
 
 
+# ---- sounds
+
+
+def wav_files() -> list[bytes]:
+    """Sounds of every type of sample, of one channel and of two."""
+    ramp, found = np.arange(-20, 20), []
+    for x in (ramp + 128).astype(np.uint8), ramp.astype(np.int16), ramp.astype(np.int32), np.float32(ramp / 20):
+        for shape in ((40,), (20, 2)):
+            file = io.BytesIO()
+            wavfile.write(file, 8000, x.reshape(shape))
+            found.append(file.getvalue())
+    return found
+
+
+# ---- compressed files
+
+
+@functools.cache
+def mg_codec(dims: int) -> Codec:
+    """Make a codec that nobody trained, of pictures (dims 2) or of sounds (1)."""
+    shape = {"channels": 1, "widths": (2,), "code": 2, "weights": (0.1, 1.0), "stride": 2, "dims": dims}
+    return Codec(Compressor(**shape, rng=np.random.default_rng(dims)), shape, depth=8 * (3 - dims))
+
+
+def mg_files() -> list[bytes]:
+    """Two pictures in a file, and a sound."""
+    pictures, sound = np.arange(2 * 5 * 7, dtype=np.uint8), 900 * np.arange(30, dtype=np.uint16)
+    return [mg_codec(2).write(pictures.reshape(2, 1, 5, 7), 1), mg_codec(1).write(sound.reshape(1, 1, 30), 0, 8000)]
+
+
+def reseal_mg(content: bytes) -> bytes:
+    """Put the right CRC-32 of the file into its header."""
+    crc = zlib.crc32(content[16:], zlib.crc32(content[:12]))
+    return (content[:12] + crc.to_bytes(4, "big") + content[16:])[: len(content)]
+
+
 # ---- lists of attributes
 
 NAMES = ["a.jpg", "b.png", "ü.bmp"]
@@ -164,6 +204,9 @@ DATA_READERS = {
     "IDX, gzip": Reader(packed_idx_files, read_idx, ".gz", sealed=True),
     "IDX, pinned": Reader(pinned_files, read_pinned, ".gz", sealed=True),
     ".mat": Reader(mat_files, read_mat, ".mat", sealed=True),
+    ".wav": Reader(wav_files, lambda path: read_wav(path)[0], ".wav"),
+    ".mg": Reader(mg_files, lambda path: read_mg(path, mg_codec)[0], ".mg", sealed=True),
+    ".mg, forged": Reader(mg_files, lambda path: read_mg(path, mg_codec)[0], ".mg", reseal=reseal_mg, memory=2 << 30),
     "attributes": Reader(list_files, read_list, ".txt"),
     **{
         form: Reader(

@@ -133,7 +133,7 @@ def test_sizes_are_those_of_files_and_figures_stand_beside_other_formats(out):
     for rate in range(5):
         size = metrics[f"bits per pixel, rate {rate}"]
         assert size["value"] < size["with_header"] < size["value"] + 8 * 25 / 64**2
-        assert {"JPEG", "value"} <= metrics[f"PSNR without headers, rate {rate}"].keys()
+        assert {"JPEG", "value"} <= metrics[f"PSNR, without headers, rate {rate}"].keys()
         assert "mu_law" in metrics[f"SNR of unseen notes, rate {rate}"]
     rate, sound = wavfile.read(out / "sound_ours.wav")
     assert rate == 8000 and len(sound) == 8192

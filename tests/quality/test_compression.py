@@ -39,7 +39,7 @@ def test_unseen_pictures_are_nearer_to_the_truth_than_jpegs_of_as_many_bytes_wit
     for rate in RATES:
         size = figure(runs, f"bits per pixel, rate {rate}")
         ours, jpeg, webp = (
-            figure(runs, f"PSNR without headers, rate {rate}", key) for key in ("value", "JPEG", "WebP")
+            figure(runs, f"PSNR, without headers, rate {rate}", key) for key in ("value", "JPEG", "WebP")
         )
         print(f"\n{data}, {size:.3f} bits per pixel: PSNR {ours:.2f} dB, JPEG {jpeg:.2f}, WebP {webp:.2f}")
         if size <= LOW:
@@ -55,7 +55,7 @@ def test_a_hundred_pictures_in_one_file_are_nearer_too_than_in_one_jpeg(pictures
     runs = pictures(data)
     for rate in RATES:
         size = figure(runs, f"bits per pixel, rate {rate}")
-        ours, jpeg = (figure(runs, f"PSNR of 100 in one file, rate {rate}", key) for key in ("value", "JPEG"))
+        ours, jpeg = (figure(runs, f"PSNR, 100 in one file, rate {rate}", key) for key in ("value", "JPEG"))
         print(f"\n{data}, {size:.3f} bits per pixel: PSNR {ours:.2f} dB, a JPEG of 100 pictures {jpeg:.2f}")
         if size <= LOW:
             assert ours > jpeg
