@@ -20,7 +20,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
-from minigrad.ops.activations import gelu_by_erf, gelu_gradient
+from minigrad.ops.activations import gelu_by_erf, gelu_gradient, rectified_gradient
 from minigrad.ops.arithmetic import sum_of_products
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
 from minigrad.ops.elementwise import sigmoid_gradient, tanh_gradient
@@ -149,6 +149,8 @@ case("gelu", lambda x: mg.gelu(x, approximate="tanh"), real(2, 3))
 for f in (sigmoid_gradient, tanh_gradient, gelu_gradient):
     case(f.name, f, real(2, 3), real(2, 3))
 case("gelu_by_erf", gelu_by_erf, real(2, 3))
+case("rectified_gradient", lambda c, x: rectified_gradient(c, x, 0.0), real(2, 3), real(2, 3))
+case("rectified_gradient", lambda c, x: rectified_gradient(c, x, -0.3), real(2, 3), real(2, 3))
 for f in (mg.arcsin, mg.arccos):
     case(f.name, f, [[-0.8, 0.1, 0.6]])
 for f in (mg.floor, mg.ceil, mg.round):

@@ -18,6 +18,8 @@ FORMULAS = {  # inputs, values
     "gelu": ((POINTS,), POINTS * special.ndtr(POINTS)),
     "gelu_gradient": ((POINTS, C), C * (special.ndtr(POINTS) + POINTS * DENSITY)),
     "sigmoid": ((POINTS,), special.expit(POINTS)),
+    "rectified_gradient slope 0.0": ((POINTS, C), np.where(POINTS > 0, C, 0)),
+    "rectified_gradient slope 0.3": ((POINTS, C), np.where(POINTS > 0, C, 0.3 * C)),
     "sigmoid_gradient": ((Y, C), C * Y * (1 - Y)),
     "tanh_gradient": ((Y, C), C * (1 - Y * Y)),
 }
@@ -30,7 +32,8 @@ def test_a_formula_fills_out_and_changes_nothing_else(name, dtype, into):
     inputs, want = FORMULAS[name]
     xs = [x.astype(dtype) for x in inputs]
     out = np.full(POINTS.shape, np.nan, dtype) if into == "an array that is given" else None
-    got = getattr(formulas, name)(*xs, out=out)
+    name, _, slope = name.partition(" slope ")
+    got = getattr(formulas, name)(*xs, out=out, **({"slope": float(slope)} if slope else {}))
     assert got.dtype == dtype and (out is None or got is out)
     np.testing.assert_allclose(got, want, rtol=0, atol=16 * np.finfo(dtype).eps)
     assert all(np.array_equal(x, given.astype(dtype)) for x, given in zip(xs, inputs))
@@ -55,7 +58,9 @@ def test_erf_keeps_the_sign_of_zero_and_knows_its_limits():
     assert not np.signbit(y[0]) and np.signbit(y[1])
 
 
-@pytest.mark.parametrize("f", [mg.erf, mg.gelu, mg.sigmoid, mg.tanh, mg.relu, mg.softmax], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "f", [mg.erf, mg.gelu, mg.sigmoid, mg.tanh, mg.relu, mg.leaky_relu, mg.softmax], ids=lambda f: f.__name__
+)
 def test_large_arrays_get_the_same_values_and_gradients_in_blocks(f, rng, monkeypatch):
     data, c = rng.normal(size=(2, 6, 5, 3)).astype("f")
     x = mg.Tensor(data, requires_grad=True)

@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 from ..backend import Array, xp
+from .masked import masked
 
 # r, from the highest power down, fitted on [0, ONE]
 R = [
@@ -107,6 +108,18 @@ def tanh_gradient(y: Array, c: Array, out: Array | None = None) -> Array:
     """c (1 - y^2)."""
     out = xp(y).multiply(y, y, out=_like(y, out))
     xp(y).subtract(1, out, out=out)
+    out *= c
+    return out
+
+
+def rectified_gradient(x: Array, c: Array, out: Array | None = None, *, slope: float) -> Array:
+    """c where x > 0, else slope c."""
+    if xp(x) is not np:
+        return xp(x).where(x > 0, c, slope * c if slope else 0)
+    if slope == 0:  # a choice, not a product: an infinite c must not become NaN
+        return masked(c, x > 0, out)
+    out = np.multiply(x > 0, x.dtype.type(1 - slope), out=_like(x, out))
+    out += slope
     out *= c
     return out
 

@@ -99,7 +99,14 @@ from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh,
 _INTERNAL = {"contract", "row_products"}
 _INTERNAL |= {"convolve", "convolve_transposed", "convolve_weight", "im2col", "col2im"}
 _INTERNAL |= {"sum_of_products", "scale_and_shift", "standardize_by", "standardize_gradient", "deviation"}
-_INTERNAL |= {"sigmoid_gradient", "tanh_gradient", "gelu_by_erf", "gelu_gradient", "softmax_gradient"}
+_INTERNAL |= {
+    "rectified_gradient",
+    "sigmoid_gradient",
+    "tanh_gradient",
+    "gelu_by_erf",
+    "gelu_gradient",
+    "softmax_gradient",
+}
 _INTERNAL |= {"max_pool2d_gather", "max_pool2d_scatter", "sum_pool2d", "sum_unpool2d"}
 _INTERNAL |= {"gru_states", "lstm_states", "push_states", "pull_states"}
 _INTERNAL |= {"grid_sample_bilinear", "grid_sample_input", "grid_sample_grid"}

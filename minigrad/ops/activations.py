@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -20,8 +21,7 @@ def relu(x, /):
     return elementwise(np.maximum, x, x.dtype.type(0))
 
 
-# a choice, not a product with the mask: where the slope is 0, an infinite g must not become NaN
-relu.defvjp(x=lambda g, out, x: where(x > 0, g, 0.0))
+relu.defvjp(x=lambda g, out, x: rectified_gradient(g, x, 0.0))
 
 
 @op(dtypes="real")
@@ -32,14 +32,17 @@ def leaky_relu(x, /, slope=0.01):
     return xp(x).where(x > 0, x, slope * x)
 
 
-def _leaky_relu_rule(g, out, x, slope):
-    if slope == 0:  # as in relu
-        return where(x > 0, g, 0.0)
-    factor = (x > 0) * (1.0 - slope) + slope  # 1 or slope: constant between kinks
-    return g * factor.detach().astype(g.dtype)
+leaky_relu.defvjp(x=lambda g, out, x, slope: rectified_gradient(g, x, slope))
 
 
-leaky_relu.defvjp(x=_leaky_relu_rule)
+@op(dtypes="real")
+def rectified_gradient(c, x, /, slope):
+    """c where x > 0, else slope * c: the gradient of sum c * leaky_relu(x), or of relu if slope is 0."""
+    return elementwise(functools.partial(formulas.rectified_gradient, slope=slope), x, c)
+
+
+# the factor, 1 or slope, is constant between kinks
+rectified_gradient.defvjp(c=lambda g, out, c, x, slope: rectified_gradient(g, x, slope), x=None)
 
 
 @op(dtypes="real")
