@@ -11,6 +11,7 @@ from .graph import draw_graph
 from .modes import no_grad
 from .op import REGISTRY, op, unbroadcast
 from .ops import *
+from .profile import profile
 from .recompute import checkpoint
 from .tensor import Tensor, grad
 from .torch_file import load_pth

@@ -13,11 +13,12 @@ from .tensor import Tensor
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Raise FloatingPointError, with the op's name, as soon as a forward or backward result is NaN or infinite."""
-    before, mode.anomaly = mode.anomaly, True
+    before = mode.anomaly, mode.watched
+    mode.anomaly = mode.watched = True
     try:
         yield
     finally:
-        mode.anomaly = before
+        mode.anomaly, mode.watched = before
 
 
 def check_finite(name: str, out: Tensor, inputs: tuple) -> None:

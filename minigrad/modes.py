@@ -10,8 +10,13 @@ from typing import Any
 
 class _Mode(threading.local):
     recording = True  # do results remember how they were made?
+    walking = False  # is a walk back through a graph under way?
+    rule: tuple[str, str] | None = None  # the (op, input) whose gradient rule is running, kept where ops are watched
+
+    watched = False  # does anyone look at every op? Of the two that may, neither costs anything otherwise:
     anomaly = False  # is every result searched for NaN and infinity?
-    rule: tuple[str, str] | None = None  # the (op, input) whose gradient rule is running, for the anomaly report
+    profiles: tuple = ()  # which profiles are open?
+    spent = 0.0  # seconds that the blocks inside the present timed block have taken, see profile.py
 
 
 mode = _Mode()
@@ -25,6 +30,17 @@ def recording(on: bool) -> Iterator[None]:
         yield
     finally:
         mode.recording = before
+
+
+@contextmanager
+def walking(recorded: bool) -> Iterator[None]:
+    """Hold a walk back in this block, whose results remember how they were made or not."""
+    before = mode.recording, mode.walking
+    mode.recording, mode.walking = recorded, True
+    try:
+        yield
+    finally:
+        mode.recording, mode.walking = before
 
 
 def no_grad() -> Any:

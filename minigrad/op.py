@@ -45,6 +45,7 @@ from .backend import check_same_device, is_array
 from .changes import kept
 from .dtypes import FLOAT32, WIDEN, floating, own, rounded
 from .modes import mode
+from .profile import timed
 from .signature import Signature
 from .tensor import Tensor
 
@@ -109,10 +110,11 @@ class Op:
 
         # compute, in the dtype that dtypes.py chooses
         narrow = self.widen(arrays) if self.widen else None
-        out = Tensor.wrap(self.forward(*arrays, **params))
+        watched = mode.watched
+        out = Tensor.wrap(self._timed(arrays, params) if watched else self.forward(*arrays, **params))
         if narrow or (has_float and out.data.dtype is not FLOAT32):
             out.data = rounded(out.data, arrays, narrow)
-        if mode.anomaly:
+        if watched and mode.anomaly:
             check_finite(self.name, out, args)
 
         # remember
@@ -123,7 +125,7 @@ class Op:
     def pull_back(self, g: Tensor, out: Tensor, useful: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (input, what it receives) for the inputs of out whose ids are in useful. g: the cotangent of out."""
         inputs, params = out._inputs, out._params
-        usual = self.order is None and not mode.anomaly
+        usual = self.order is None and not mode.watched
         for i, x in enumerate(inputs):
             if id(x) not in useful or not x._requires_grad:
                 continue
@@ -140,6 +142,13 @@ class Op:
                 )
             yield x, gx if gx.data.dtype == x.data.dtype else gx.astype(x.data.dtype)
 
+    def _timed(self, arrays: list, params: dict[str, Any]) -> Any:
+        """Compute forward for the open profiles."""
+        with timed(self.name) as found:
+            found.result = self.forward(*arrays, **params)
+            found.arrays, found.params = arrays, params
+        return found.result
+
     def _made_tensors(self, inputs: tuple) -> list:
         """Return Python numbers as Tensors, for exp(1.0); inputs that were left out stay None."""
         needed = len(inputs) - self.signature.optional
@@ -155,12 +164,13 @@ class Op:
         )
 
     def _watched(self, name: str, g: Tensor, out: Tensor, *arguments: Any, **params: Any) -> Tensor:
-        """Run the rule for an input where more is asked: under detect_anomaly, and of an op with order=1."""
+        """Run the rule for an input where more is asked: under detect_anomaly or profile, of an op with order=1."""
         rule: Any = self.rules[name]
         outer, recording = mode.rule, mode.recording
         mode.rule, mode.recording = (self.name, name), recording and self.order is None
         try:
-            gx = rule(g, out, *arguments, **params)
+            with timed("(rule itself)"):
+                gx = rule(g, out, *arguments, **params)
         finally:
             mode.rule, mode.recording = outer, recording
         if recording and self.order is not None:  # the result raises if it is differentiated again

@@ -48,7 +48,7 @@ from .backend import Array, is_array, xp
 from .dtypes import own
 from .interop import Interop
 from .methods import Methods, ops
-from .modes import recording
+from .modes import walking
 
 _adding = threading.Lock()  # held while a leaf's .grad is read and replaced: no thread's addition gets lost
 
@@ -99,7 +99,7 @@ class Tensor(Methods, Interop):
         """
         order = self.ancestors()
         leaves = [t for t in order if t._op is None]
-        with recording(create_graph):
+        with walking(create_graph):
             for leaf, gx in zip(leaves, reverse(order, leaves, g)):
                 if gx is not None:
                     with _adding:
@@ -172,7 +172,7 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise ValueError(f"grad: xs[{i}] does not require gradients; make it with requires_grad=True")
-    with recording(create_graph):
+    with walking(create_graph):
         grads = reverse(y.ancestors(), xs, g)
     zeros = [Tensor.wrap(xp(x.data).zeros_like(x.data)) if gx is None else gx for x, gx in zip(xs, grads)]
     return zeros[0] if one else zeros

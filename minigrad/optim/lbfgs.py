@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, to_device
+from ..profile import timed_step
 from ..tensor import Tensor
 from .optimizer import Parameters, check_number, check_parameters
 
@@ -30,6 +31,7 @@ class LBFGS:
         self.max_iterations, self.history = max_iterations, history
         self.tolerance = check_number("LBFGS: tolerance", tolerance)
 
+    @timed_step
     def step(self, closure: Callable[[], Tensor], callback: Callable[[int, float], Any] = lambda *_: None) -> float:
         """Run a whole minimisation, leave the parameters at the best point found, also on an error; return its loss.
 
@@ -68,6 +70,10 @@ class LBFGS:
         """Clear the gradients."""
         for x in self.parameters:
             x.grad = None
+
+    def bytes_moved(self) -> int:
+        """Return 0: SciPy does not tell what it reads and writes."""
+        return 0
 
     def _evaluate(self, closure: Callable[[], Tensor]) -> tuple[float, np.ndarray]:
         """Return the loss and its gradient, as one vector for all parameters."""

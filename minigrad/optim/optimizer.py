@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend import Array, device_of, to_device, xp
 from ..kernels.blocks import LARGE, in_blocks
+from ..profile import timed_step
 from ..tensor import Tensor
 
 CHUNK = 2**14
@@ -58,6 +59,7 @@ class Optimizer:
         for name in state:
             self.state |= {f"{name}.{i}": xp(x.data).zeros_like(widened(x.data)) for i, x in enumerate(self.parameters)}
 
+    @timed_step
     def step(self) -> None:
         """Update, in place, every parameter that has a gradient.
 
@@ -125,6 +127,11 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: the loaded state has a negative step count; it is damaged")
         for name, a in self.state.items():
             a[...] = to_device(arrays[name], device_of(a))
+
+    def bytes_moved(self) -> int:
+        """Return the bytes that a step reads and writes: the gradients once, parameters and state twice."""
+        stepped = [(i, x) for i, x in enumerate(self.parameters) if x.grad is not None]
+        return sum(3 * x.data.nbytes + 2 * sum(a.nbytes for a in self._state_of(i)) for i, x in stepped)
 
     def _state_of(self, i: int) -> list[Array]:
         return [self.state[f"{name}.{i}"] for name in self.state_names]
