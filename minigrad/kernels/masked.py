@@ -19,5 +19,7 @@ def masked(x: np.ndarray, mask: np.ndarray | bool, out: np.ndarray | None = None
         out[...] = np.where(mask, x, 0)
     else:
         bits = f"u{x.itemsize}"  # whole numbers as wide as x's
+        if np.size(mask) < x.size:  # it is repeated: then NumPy would convert it again for each row
+            mask = np.asarray(mask, bits)
         np.multiply(x.view(bits), mask, out=out.view(bits))
     return out

@@ -105,7 +105,7 @@ def _gru_step_back(G: Array, state: Array, ut: Array, v: Array, b: Array, gut: A
     v += b
     r, z, n = v
     from_r, from_z, from_n = gut
-    v_n = gv[2]
+    v_n, slope, gv_n = gv
 
     # the gates once more, as in gru_states; v_n is kept
     v[:2] += ut[:2]
@@ -117,26 +117,21 @@ def _gru_step_back(G: Array, state: Array, ut: Array, v: Array, b: Array, gut: A
 
     # h' = n + z (h - n), so z receives G (h - n) z (1 - z)
     module.subtract(state, n, out=from_z)
-    from_z *= G
     from_z *= z
-    slope = gv[0]
     module.subtract(1, z, out=slope)
+    slope *= G
     from_z *= slope
 
     # n receives G (1 - z) (1 - n^2)
-    module.multiply(G, slope, out=from_n)
-    module.multiply(n, n, out=slope)
-    module.subtract(1, slope, out=slope)
+    module.multiply(n, n, out=from_n)
+    module.subtract(1, from_n, out=from_n)
     from_n *= slope
 
-    # r receives what n receives times v_n r (1 - r), and v_n itself that times r
-    module.multiply(from_n, r, out=from_r)
-    gv_n = gv[1]
-    gv_n[...] = from_r
-    from_r *= v_n
+    # v_n receives that times r, and r that times v_n (1 - r)
+    module.multiply(from_n, r, out=gv_n)
+    module.multiply(gv_n, v_n, out=from_r)
     module.subtract(1, r, out=slope)
     from_r *= slope
-    gv[2] = gv_n
     gv[:2] = gut[:2]
 
 

@@ -99,9 +99,10 @@ def _gru_shapes(T, N, H):
 
 
 def _gru_rule(g, out, packed, sizes, mask):
-    u, _, w, b = _unpack(packed, *_gru_shapes(*sizes))
     if not mode.recording:  # the same numbers, faster; they need not be differentiable
-        return Tensor.wrap(kernels.gru_gradient(g.data, out.data, u.data, w.data, b.data, mask))
+        u, _, w, b = _unpack(packed.data, *_gru_shapes(*sizes))
+        return Tensor.wrap(kernels.gru_gradient(g.data, out.data, u, w, b, mask))
+    u, _, w, b = _unpack(packed, *_gru_shapes(*sizes))
     before = out[:-1]
     v = to_gates(before, w, b)
     gates = sigmoid(u[:, :2] + v[:, :2])
@@ -140,9 +141,10 @@ def _lstm_shapes(T, N, H):
 
 
 def _lstm_rule(g, out, packed, sizes, mask):
-    u, _, _, w, b = _unpack(packed, *_lstm_shapes(*sizes))
     if not mode.recording:
-        return Tensor.wrap(lstm_kernels.lstm_gradient(g.data, out.data, u.data, w.data, b.data, mask))
+        u, _, _, w, b = _unpack(packed.data, *_lstm_shapes(*sizes))
+        return Tensor.wrap(lstm_kernels.lstm_gradient(g.data, out.data, u, w, b, mask))
+    u, _, _, w, b = _unpack(packed, *_lstm_shapes(*sizes))
     before, c_before, c_after = out[:-1, 0], out[:-1, 1], out[1:, 1]
     gates = u + to_gates(before, w, b)
     i, f, new, o = sigmoid(gates[:, 0]), sigmoid(gates[:, 1]), tanh(gates[:, 2]), sigmoid(gates[:, 3])
