@@ -1,0 +1,144 @@
+"""Visual analogies: a is to b as c is to what? Reed, Zhang, Zhang & Lee, NIPS 2015.
+
+An encoder f turns an image into a code of k numbers, and a decoder g turns a code into an image. What happens from a to
+b is the difference of their codes, f(b) - f(a). It is done to c by a function T, which is learnt:
+
+    z = f(c) + T(f(b) - f(a), f(c)),  answer = g(z),  L = |d - g(z)|^2 + alpha |f(d) - z|^2
+
+    add    T(s, c) = s                                    the same step from wherever one starts
+    mul    T(s, c)_k = sum over i, j of W_ijk s_i c_j     a three-way tensor, contracted with both vectors
+    deep   T(s, c) = MLP([s; c])                          whose last layer is linear
+
+Why a rotation needs T to look at c: 24 turns of 15 degrees lead back to the start, but 24 equal steps s do so only if
+s = 0. Let the code of an angle t be (cos t, sin t). A turn by u moves it by
+
+    (R(u) - 1) f(c),  R(u) = [[cos u, -sin u], [sin u, cos u]]
+
+which points another way for every angle of c. This is linear in the numbers (cos u, sin u) of the turn, and linear in
+f(c). A function of two vectors that is linear in each is a three-way contraction, so mul is the simplest T that can
+rotate. Its weak point is the step that it is given: f(b) - f(a) = (R(u) - 1) f(a) depends on the angle of a, too. A
+richer code, with the cosine and sine of 2t for instance, has steps that tell the turn from the angle of a, but not by
+products with f(c): that takes a network with layers in between.
+
+Since z is a code like any other, the same analogy can be applied to it again and again. The term with alpha keeps z
+where the codes of images are.
+
+The disentangling loss gives the parts of a code a meaning. With switches s, each 0 or 1,
+
+    L = |c - g(s f(a) + (1 - s) f(b))|^2
+
+Here s is 1 for the first numbers of the code, and c shows the sprite of a (shape and colour) in the pose of b (place,
+scale and angle).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Tensor, nn
+
+from .autoencoder import ConvAutoencoder
+
+HIDDEN = 256  # units between images and codes, and in the layers of the MLP
+GENTLE = 0.1  # factor of the last weights of T: at first an analogy changes little
+
+
+class AnalogyMaker(ConvAutoencoder):
+    """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k); see ConvAutoencoder, which gets a layer more each way.
+
+    form: "add", "mul" or "deep". ValueError for another one, and unless H and W are multiples of 8.
+    """
+
+    def __init__(
+        self, form: str, code: int = 64, *, image_shape: tuple[int, int, int] = (3, 48, 48), rng: np.random.Generator
+    ):
+        if form not in FORMS:
+            raise ValueError(f"AnalogyMaker: unknown form {form!r}; it must be one of {', '.join(map(repr, FORMS))}")
+        super().__init__(HIDDEN, image_shape=image_shape, rng=rng)
+        self.tighten = nn.Linear(HIDDEN, code, rng=rng)
+        self.loosen = nn.Linear(code, HIDDEN, rng=rng)
+        self.change = FORMS[form](code, rng=rng)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.tighten(mg.relu(super().encode(x)))
+
+    def decode_logits(self, code: Tensor) -> Tensor:
+        return super().decode_logits(mg.relu(self.loosen(code)))
+
+    def apply(self, step: Tensor, code: Tensor) -> Tensor:
+        """f(b) - f(a) and f(c), both (N, k) -> z, the code of the answer, (N, k)."""
+        return code + self.change(step, code)
+
+    def answer(self, a: Tensor, b: Tensor, c: Tensor, times: int = 1) -> Tensor:
+        """Do to images c, `times` over, what was done from a to b -> images (N, C, H, W)."""
+        step, z = self.encode(b) - self.encode(a), self.encode(c)
+        for _ in range(times):
+            z = self.apply(step, z)
+        return self.decode(z)
+
+
+class Add(nn.Module):
+    """T(s, c) = s: the same step, whatever c is."""
+
+    def __init__(self, code: int, *, rng: np.random.Generator):
+        del code, rng  # nothing is learnt here
+
+    def forward(self, step: Tensor, code: Tensor) -> Tensor:
+        return step
+
+
+class Multiply(nn.Module):
+    """T(s, c)_k = sum over i, j of W_ijk s_i c_j: each s makes a matrix of W, which multiplies c."""
+
+    def __init__(self, code: int, *, rng: np.random.Generator):
+        self.weight = nn.Parameter(nn.init.normal((code, code, code), rng, GENTLE / code))
+
+    def forward(self, step: Tensor, code: Tensor) -> Tensor:
+        N, k = code.shape
+        matrices = (step @ self.weight.reshape(k, k * k)).reshape(N, k, k)  # sum over i
+        return (code.reshape(N, 1, k) @ matrices).reshape(N, k)  # sum over j
+
+
+class Deep(nn.Module):
+    """T(s, c) = MLP([s; c]), 2k-256-256-k."""
+
+    def __init__(self, code: int, *, rng: np.random.Generator):
+        self.layers = nn.Sequential(
+            *(nn.Linear(2 * code, HIDDEN, rng=rng), nn.ReLU()),
+            *(nn.Linear(HIDDEN, HIDDEN, rng=rng), nn.ReLU()),
+            nn.Linear(HIDDEN, code, rng=rng),
+        )
+        nn.init.initialise(self, nn.init.kaiming_normal, rng)
+        self.layers[-1].weight.data *= GENTLE
+
+    def forward(self, step: Tensor, code: Tensor) -> Tensor:
+        return self.layers(mg.concatenate([step, code], axis=1))
+
+
+FORMS = {"add": Add, "mul": Multiply, "deep": Deep}
+
+
+def analogy_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor, alpha: float) -> Tensor:
+    """L above, the mean over pixels and codes of a:b::c:d and of c:d::a:b, which costs no further encoding."""
+    fa, fb, fc, fd = model.encode(mg.concatenate([a, b, c, d])).reshape(4, len(a), -1)
+    z = model.apply(mg.concatenate([fb - fa, fd - fc]), mg.concatenate([fc, fa]))
+    on_images = mg.mse_loss(model.decode(z), mg.concatenate([d, b]))
+    return on_images + alpha * mg.mse_loss(z, mg.concatenate([fd, fb]))
+
+
+def exchange(model: AnalogyMaker, a: Tensor, b: Tensor, identity: int) -> tuple[Tensor, Tensor]:
+    """Exchange the first `identity` numbers of the codes of a and b, (N, C, H, W) -> images, the same twice.
+
+    First the sprite of a in the pose of b, g(s f(a) + (1 - s) f(b)), then that of b in the pose of a.
+    """
+    fa, fb = model.encode(mg.concatenate([a, b])).reshape(2, len(a), -1)
+    s = Tensor((np.arange(fa.shape[1]) < identity).astype(a.dtype)).to(a.device)
+    images = model.decode(mg.concatenate([s * fa + (1 - s) * fb, s * fb + (1 - s) * fa]))
+    return images[: len(a)], images[len(a) :]
+
+
+def disentangling_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor, identity: int) -> Tensor:
+    """|c - g(s f(a) + (1 - s) f(b))|^2, a mean over pixels and over both readings: d shows b in the pose of a."""
+    ab, ba = exchange(model, a, b, identity)
+    return (mg.mse_loss(ab, c) + mg.mse_loss(ba, d)) / 2
