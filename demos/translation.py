@@ -24,10 +24,11 @@ from minigrad import no_grad, optim
 from models.translation import Translator, Written, beam, greedy, translation_loss
 
 DATASETS = ["numbers", "FILE.tsv"]
-EPOCHS = {"numbers": 30, "FILE.tsv": 15}
+STEPS = 5000  # of a training on a file of one's own, whatever its size
+EPOCHS = {"numbers": 30, "FILE.tsv": f"as many as take {STEPS:,} steps"}
 NUMBERS = {"train": 8000, "validation": 500, "test": 2000}
 QUICK = {"train": 300, "validation": 40, "test": 60}
-ONCE = 2  # a word that a file of one's own has less often is unknown: so there is something to learn unknown words from
+FEWEST = 2  # times that a file has a word; rarer ones are unknown, from which is learnt what to do with unknown words
 
 EMBEDDING, HIDDEN = 32, 64
 BATCH = 64
@@ -41,10 +42,10 @@ MODELS = {"attention": True, "no attention": False}
 
 
 class Task(NamedTuple):
-    """A corpus, the numbers of its words in both languages, and a dictionary of single words."""
+    """A corpus, passes over it, the numbers of its words in both languages, and a dictionary of single words."""
 
-    kind: str
     corpus: Corpus
+    epochs: int
     source: Vocabulary
     target: Vocabulary
     dictionary: dict[str, str]
@@ -59,8 +60,8 @@ class Sentences(NamedTuple):
 
 def main(args) -> None:
     task = choose(args)
-    kind, corpus = task.kind, task.corpus
-    run = Run("translation", args, epochs=EPOCHS[kind], pairs=len(corpus.train))
+    corpus = task.corpus
+    run = Run("translation", args, epochs=task.epochs, pairs=len(corpus.train))
     words = {"source_words": len(task.source), "target_words": len(task.target)}
     run.results.note(validation=len(corpus.validation), test=len(corpus.test), **words)
     print(f"{args.data}: {len(corpus.train)} pairs to train on, {len(corpus.test)} to test with, {words}")
@@ -85,12 +86,13 @@ def main(args) -> None:
 def choose(args) -> Task:
     """Make the corpus of numbers, or read the file that --data names."""
     if args.data == DATASETS[0]:
-        corpus, fewest, words = numbers(**(QUICK if args.quick else NUMBERS), seed=args.seed), 1, dictionary()
+        corpus = numbers(**(QUICK if args.quick else NUMBERS), seed=args.seed)
+        epochs, fewest, words = EPOCHS["numbers"], 1, dictionary()
     else:
         corpus = read_pairs(args.data, seed=args.seed, **({"most": 400} if args.quick else {}))
-        fewest, words = ONCE, lexicon(corpus.train)
+        epochs, fewest, words = -(-STEPS * BATCH // len(corpus.train)), FEWEST, lexicon(corpus.train)
     sides = [Vocabulary((pair[side] for pair in corpus.train), fewest) for side in (0, 1)]
-    return Task(args.data if args.data in EPOCHS else DATASETS[1], corpus, *sides, words)
+    return Task(corpus, epochs, *sides, words)
 
 
 def sentences(pairs: list[tuple[str, str]]) -> Sentences:
