@@ -28,6 +28,7 @@ DEMOS = [
     "deforming_faces",
     "relighting",
     "inverse_graphics",
+    "analogies",
     "translation",
     "compression",
     "style_transfer",

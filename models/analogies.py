@@ -40,12 +40,12 @@ from minigrad import Tensor, nn
 
 from .autoencoder import ConvAutoencoder
 
-HIDDEN = 256  # units between images and codes, and in the layers of the MLP
+HIDDEN = 256  # units in the layers of the MLP
 GENTLE = 0.1  # factor of the last weights of T: at first an analogy changes little
 
 
 class AnalogyMaker(ConvAutoencoder):
-    """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k); see ConvAutoencoder, which gets a layer more each way.
+    """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k).
 
     form: "add", "mul" or "deep". ValueError for another one, and unless H and W are multiples of 8.
     """
@@ -55,16 +55,8 @@ class AnalogyMaker(ConvAutoencoder):
     ):
         if form not in FORMS:
             raise ValueError(f"AnalogyMaker: unknown form {form!r}; it must be one of {', '.join(map(repr, FORMS))}")
-        super().__init__(HIDDEN, image_shape=image_shape, rng=rng)
-        self.tighten = nn.Linear(HIDDEN, code, rng=rng)
-        self.loosen = nn.Linear(code, HIDDEN, rng=rng)
+        super().__init__(code, image_shape=image_shape, rng=rng)
         self.change = FORMS[form](code, rng=rng)
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.tighten(mg.relu(super().encode(x)))
-
-    def decode_logits(self, code: Tensor) -> Tensor:
-        return super().decode_logits(mg.relu(self.loosen(code)))
 
     def apply(self, step: Tensor, code: Tensor) -> Tensor:
         """f(b) - f(a) and f(c), both (N, k) -> z, the code of the answer, (N, k)."""

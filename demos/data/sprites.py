@@ -4,6 +4,9 @@ A sprite is six whole numbers, its factors: shape (4), colour (8), scale (4), ro
 (24, of 15 degrees each). No shape looks the same at two angles, so every turn can be seen. The counts and the size of
 the images are those of Reed et al., NIPS 2015; the shapes are our own.
 
+Places are a sixth of the image apart. In an image of 48 pixels that is 8, which three halvings turn into 1: a
+convolutional network sees a sprite at any place in the same way.
+
 In an analogy a:b::c:d a single thing happens to a, and the same to c: a turn, a change of scale, or a move.
 
 Some combinations of shape and colour are held out: a network that has seen red hearts and yellow arrows meets red
@@ -30,8 +33,8 @@ COLOURS = np.array(
     ],
     np.float32,
 )  # (8, 3); the background is black
-SIZE, LEAST = 48, 24  # side of an image, and the smallest on which turns of 15 degrees can be seen
-RADII = np.array([0.125, 0.165, 0.21, 0.27])  # of the circles around the shapes, as parts of the size
+SIZE, LEAST = 48, 32  # side of an image, and the smallest on which turns of 15 degrees can be seen
+RADII = np.array([0.085, 0.11, 0.135, 0.165])  # of the circles around the shapes, as parts of the size
 SAMPLES = 6  # squared, for each pixel: their mean is the antialiased edge
 
 
@@ -46,9 +49,9 @@ class Analogies(NamedTuple):
 
 
 def draw(factors: np.ndarray, size: int = SIZE) -> np.ndarray:
-    """Draw sprites: factors (.., 6) -> images (.., 3, size, size) float32 in [0, 1]. ValueError if size is below 24."""
+    """Draw sprites: factors (.., 6) -> images (.., 3, size, size) float32 in [0, 1]. ValueError if size is below 32."""
     shape, colour, scale, row, column, angle = np.moveaxis(np.asarray(factors), -1, 0)
-    step = size // 9
+    step = size // 6  # from place to place
     # a window of a larger picture with the shape in its middle: the further up it starts, the lower is the shape
     windows = np.lib.stride_tricks.sliding_window_view(_masks(size), (size, size), axis=(3, 4))
     mask = windows[shape, scale, angle, (4 - row) * step, (4 - column) * step]  # (.., size, size)
@@ -60,7 +63,7 @@ def _masks(size: int) -> np.ndarray:
     """Draw every shape, scale and angle in the middle of a background with room to move -> (4, 4, 24, side, side)."""
     if size < LEAST:
         raise ValueError(f"sprites: size is {size}; below {LEAST} pixels angles cannot be told apart: take {SIZE}")
-    border = 2 * (size // 9)  # the room for two steps in every direction
+    border = 2 * (size // 6)  # the room for two steps in every direction
     side = size + 2 * border
     masks = np.zeros((COUNTS[SHAPE], COUNTS[SCALE], COUNTS[ANGLE], side, side), np.float32)
     for i, j, k in np.ndindex(masks.shape[:3]):

@@ -1,0 +1,118 @@
+"""The demo of visual analogies: what it exchanges and turns, how a model begins, what it refuses, how it goes on."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from demos import analogies as demo
+from demos import training
+from demos.command_line import main
+from demos.data.sprites import ANGLE, COUNTS, KINDS, MOST, analogies, draw, sprites
+from demos.run import Run
+from minigrad import saving
+from models.analogies import FORMS
+
+
+def options(out, **changed):
+    common = {"seed": 0, "epochs": 2, "quick": True, "resume": False, "device": "cpu", "size": 48}
+    return argparse.Namespace(**{**common, "out": out, **changed})
+
+
+def new_run(out, **changed):
+    return Run("analogies", options(out, **changed), epochs=demo.EPOCHS, size=48)
+
+
+@pytest.fixture
+def turns(rng):
+    drawn = analogies(400, "test", rng)
+    return drawn.factors[drawn.kind == KINDS.index("rotate")]
+
+
+class Perfect:
+    """A model that looks its answers up: it gets a, b and c and knows the factors of c turned."""
+
+    def __init__(self, factors):
+        self.factors = factors
+
+    def answer(self, a, b, c, times):
+        return type(a).wrap(draw(demo.turned(self.factors, times)))
+
+
+def test_an_exchange_takes_shape_and_colour_from_one_sprite_and_all_else_from_the_other():
+    assert demo.exchanged(np.array([[1, 2, 3, 4, 0, 5]]), np.array([[0, 7, 1, 2, 3, 20]])).tolist() == [
+        [1, 2, 1, 2, 3, 20]
+    ]
+
+
+def test_turning_once_gives_d_and_turning_goes_round(turns):
+    np.testing.assert_array_equal(demo.turned(turns, 0), turns[:, 2])
+    np.testing.assert_array_equal(demo.turned(turns, 1), turns[:, 3])
+    np.testing.assert_array_equal(demo.turned(turns, COUNTS[ANGLE]), turns[:, 2])
+    steps = demo.turn_of(turns)
+    assert set(np.abs(steps)) == set(range(1, MOST["rotate"] + 1)) and {-1, 1} == set(np.sign(steps))
+
+
+def test_answers_that_are_right_have_no_error_however_often_a_turn_is_repeated(turns, tmp_path):
+    run = new_run(tmp_path)
+    demo.judge_repeats({form: Perfect(turns) for form in FORMS}, turns, run)
+    run.save()
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    for n in range(1, demo.REPEATS + 1):
+        figures = metrics[f"MSE, turned {n} times, deep"]
+        assert figures["value"] == figures["add"] == 0 < figures["copy"]
+    assert (tmp_path / "repeated.png").exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_training_on_analogies_begins_with_the_encoder_and_the_decoder_of_the_exchange(form, tmp_path, rng):
+    run = new_run(tmp_path, epochs=0)
+    start = demo.new_model("add", np.random.default_rng(9), run)
+    model, _ = demo.fit_form(form, start, run)
+    x = run.tensor(draw(sprites(3, "train", rng)))
+    np.testing.assert_array_equal(model(x).numpy(), start(x).numpy())
+
+
+@pytest.mark.parametrize(
+    "size, message",
+    [
+        ("16", "sprites: size is 16; below 32 pixels angles cannot be told apart: take 48"),
+        ("36", "images are 36 x 36; three halvings need multiples of 8"),
+    ],
+)
+def test_sizes_that_do_not_do_get_one_line(size, message, tmp_path, capsys):
+    assert main(["analogies", "--quick", "--size", size, "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_size_of_zero_is_refused_by_its_option(capsys):
+    with pytest.raises(SystemExit):
+        main(["analogies", "--size", "0"])
+    assert "--size: '0' is no whole number from 1 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["exchange", "deep"])
+def test_a_training_stopped_after_an_epoch_goes_on_to_the_same_bits(form, tmp_path, monkeypatch):
+    def train(folder, **changed):
+        folder.mkdir(exist_ok=True)
+        run = new_run(folder, **changed)
+        if form == "exchange":
+            demo.fit_exchange(run)
+        else:
+            demo.fit_form(form, demo.new_model("add", np.random.default_rng(9), run), run)
+        return saving.load(folder / f"training-{form}.safetensors")
+
+    def stop(*arguments, **named):
+        saving.save_training(*arguments, **named)
+        raise KeyboardInterrupt
+
+    whole = train(tmp_path / "whole")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(training, "saving", argparse.Namespace(save_training=stop))
+        train(tmp_path / "stopped")
+    again = train(tmp_path / "stopped", resume=True)
+    assert whole[1] == again[1]
+    assert all(whole[0][name].tobytes() == again[0][name].tobytes() for name in whole[0])
