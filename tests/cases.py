@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
@@ -31,6 +32,7 @@ from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d,
 from minigrad.ops.recurrent import gru_states, lstm_states
 from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
 from minigrad.ops.softmax import softmax_gradient
+from minigrad.ops.sparse import sparse_product
 
 
 class Case(NamedTuple):
@@ -368,6 +370,22 @@ for subscripts, shapes in EINSUMS.items():
     case("einsum", lambda *xs, subscripts=subscripts: mg.einsum(subscripts, *xs), *[real(*shape) for shape in shapes])
 case("einsum", lambda x: mg.einsum("ij,kj->ik", x, x), real(2, 3))  # one operand twice
 case("einsum", lambda x: mg.einsum("i,i,i->", x, x, x), real(3))
+
+SPARSE = sparse.csr_array([[0.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 3.0, 0.0]])
+
+
+def sparse_beside(x):
+    """Return SPARSE in the dtype of x, on its device."""
+    if x.device == "cpu":
+        return SPARSE.astype(x.dtype)
+    from cupyx.scipy.sparse import csr_matrix
+
+    return csr_matrix(SPARSE.astype(x.dtype))
+
+
+case("sparse_matmul", lambda x: mg.sparse_matmul(sparse_beside(x), x), real(4))
+case("sparse_matmul", lambda x: mg.sparse_matmul(sparse_beside(x), x), real(4, 2))
+case("sparse_product", lambda x: sparse_product(x, sparse_beside(x)), real(4, 2))
 
 # ---- losses ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import special
+from scipy.sparse import csr_array
 
 import minigrad as mg
 from tests.cases import CASES
@@ -356,6 +357,17 @@ def test_matmul_is_a_sum_of_products(inputs):
     equal(tensor(x) @ tensor(y), product.squeeze(added))
 
 
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "dia"])
+@pytest.mark.parametrize("shape", [(5,), (5, 3)])
+def test_a_sparse_matrix_multiplies_as_the_dense_one_does(form, shape, rng):
+    dense = rng.normal(size=(4, 5)) * (rng.random((4, 5)) < 0.4)
+    x, c = rng.normal(size=shape), rng.normal(size=(4, *shape[1:]))
+    t = mg.Tensor(x, requires_grad=True)
+    y = mg.sparse_matmul(csr_array(dense).asformat(form), t)
+    equal(y, np.einsum("ij,j...->i...", dense, x))
+    equal(mg.grad(y, t, c), np.einsum("ij,i...->j...", dense, c))
+
+
 @given(x=arrays((2, 3, 4)), w=arrays((5, 4)), b=arrays(5))
 def test_linear_outer_and_tensordot(x, w, b):
     expected = nested_einsum("abn,mn->abm", x, w)
@@ -683,6 +695,8 @@ ERRORS = [
     ("einsum diagonal", lambda: mg.einsum("ii->i", M), ValueError, "collapsing index 'i' don't match"),
     ("einsum result", lambda: mg.einsum("ij->k", M), ValueError, "'k' which never appeared"),
     ("tensordot", lambda: mg.tensordot(M, M, ((0, 1), 0)), ValueError, "tensordot: 2 axes of x and 1 of y; give"),
+    ("sparse", lambda: mg.sparse_matmul(np.eye(2), M), TypeError, "sparse_matmul: matrix is a ndarray; give one of"),
+    ("sparse", lambda: mg.sparse_matmul(csr_array((3, 9)), M), ValueError, "sparse_matmul: shapes .3, 9. and"),
     ("tensordot axes", lambda: mg.tensordot(M, M, 3), ValueError, "tensordot: ax"),
     ("standardize", lambda: mg.standardize(M, 2), ValueError, "standardize: axis is 2; with 2 axes"),
     ("divisive_norm", lambda: mg.divisive_norm(M, np.ones((2, 2)), V), ValueError, r"gamma \(2, 2\) and beta \(3,\)"),

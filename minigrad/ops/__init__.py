@@ -92,11 +92,12 @@ from .shape import (
     unsqueeze,
 )
 from .softmax import log_softmax, logaddexp, logsumexp, softmax
+from .sparse import sparse_matmul
 from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh, tan
 
 # What only other ops are made of: in the registry, and so checked like all, but no part of mg. They are imported from
 # their files, as in `from minigrad.ops.conv import convolve`.
-_INTERNAL = {"contract", "row_products"}
+_INTERNAL = {"contract", "row_products", "sparse_product"}
 _INTERNAL |= {"convolve", "convolve_transposed", "convolve_weight", "im2col", "col2im"}
 _INTERNAL |= {"sum_of_products", "scale_and_shift", "standardize_by", "standardize_gradient", "deviation"}
 _INTERNAL |= {
