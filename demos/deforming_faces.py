@@ -29,7 +29,7 @@ from models.deforming import Codes, Deformed, deforming_loss
 from models.deforming_faces import FaceAutoencoder
 
 DATASETS = ["faces", "palms", "olivetti", "FOLDER"]
-EPOCHS = 14
+EPOCHS = {"palms": 8, "other images": 14}
 TRAIN, TEST = 3000, 500
 WIDTH = 16
 TEXTURE_CODE, WARP_CODE = 8, 64
@@ -59,7 +59,8 @@ class Task(NamedTuple):
 
 def main(args) -> None:
     task = choose(args)
-    run = Run("deforming_faces", args, epochs=EPOCHS, quick_epochs=1, images=len(task.x))
+    epochs = EPOCHS.get(args.data, EPOCHS["other images"])
+    run = Run("deforming_faces", args, epochs=epochs, quick_epochs=1, images=len(task.x))
     print(f"{args.data}: {len(task.x)} train, {len(task.y)} test images")
     model = FaceAutoencoder(SIZE, task.x.shape[1], WIDTH, TEXTURE_CODE, WARP_CODE, rng=run.rng()).to(run.device)
     history = fit("deforming", model, lambda x: deforming_loss(model, x, **LOSS), task.x, run)

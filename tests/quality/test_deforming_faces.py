@@ -1,4 +1,4 @@
-"""The deforming autoencoder of faces against autoencoders of the same codes, and its template against the truth."""
+"""The deforming autoencoder of faces, and of palms: its error beside plain ones, its template beside the truth."""
 
 from statistics import median
 
@@ -13,6 +13,12 @@ pytestmark = [pytest.mark.quality, pytest.mark.long]
 def runs(run_demo, seeds):
     """The metrics of the demo under every seed."""
     return [run_demo(deforming_faces, seed, "faces") for seed in seeds]
+
+
+@pytest.fixture(scope="module")
+def palms(run_demo, seeds):
+    """The same for hands instead of faces."""
+    return [run_demo(deforming_faces, seed, "palms") for seed in seeds]
 
 
 def ratio(runs, name, baseline):
@@ -47,3 +53,22 @@ def test_warps_tell_where_the_landmarks_are_better_than_a_linear_code_does(runs)
 
 def test_no_warp_folds(runs):
     assert min(run["smallest increment of a warp"]["value"] for run in runs) >= 0
+
+
+def test_landmarks_of_palms_come_together_in_the_template_and_not_because_it_is_small(palms):
+    assert ratio(palms, "spread of landmarks, template", "images") <= 0.6
+    assert ratio(palms, "spread / size of the mean shape, template", "images") <= 0.6
+
+
+def test_the_mean_texture_of_palms_is_sharp_where_their_mean_is_a_blur(palms):
+    assert ratio(palms, "gradient energy, mean texture", "mean_image") >= 2
+
+
+def test_warps_tell_where_the_landmarks_of_palms_are_better_than_a_linear_code_does(palms):
+    assert ratio(palms, "error of landmarks, ridge from W", "mean_landmark") <= 0.5
+    assert ratio(palms, "error of landmarks, ridge from W", "ridge_from_PCA") < 1
+
+
+def test_a_warp_of_palms_is_worth_more_than_three_tenths_of_the_error_of_the_same_texture_code(palms):
+    ratio(palms, "test MSE", "same_total_code")
+    assert ratio(palms, "test MSE", "same_texture_code") <= 0.7
