@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from demos.files import written_whole
+from demos.fonts import drawable
 
 TINTS = ["#a9cdf3", "#fbd59b", "#b9e3b0", "#ecb8d3"]  # pale enough to write on
 
@@ -132,8 +133,10 @@ def attention_map(weights: np.ndarray, read: Sequence[str], written: Sequence[st
     """Draw how much each written word looked at each word that was read: weights (written, read) in [0, 1]."""
     figure, axes = _axes(1, 1, (1.2 + 0.62 * len(read), 1.4 + 0.4 * len(written)))
     image = axes[0, 0].imshow(weights, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    axes[0, 0].set_xticks(range(len(read)), read, rotation=40, ha="left", rotation_mode="anchor", fontsize=11)
-    axes[0, 0].set_yticks(range(len(written)), written, fontsize=11)
+    (read, of_read), (written, of_written) = drawable(read), drawable(written)
+    slanted = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"}
+    axes[0, 0].set_xticks(range(len(read)), read, fontsize=11, fontfamily=of_read, **slanted)
+    axes[0, 0].set_yticks(range(len(written)), written, fontsize=11, fontfamily=of_written)
     axes[0, 0].set(xlabel="read", ylabel="written")
     axes[0, 0].xaxis.set_label_position("top")
     axes[0, 0].tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)

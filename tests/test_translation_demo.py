@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
 from demos import training
 from demos import translation as demo
@@ -18,6 +19,7 @@ from demos.evaluation.sentences import (
     word_by_word,
     word_error_rate,
 )
+from demos.fonts import BOX, OWN, drawable
 from minigrad import optim, saving
 
 NAMES = ["attention", "no attention"]
@@ -114,6 +116,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         assert all(np.array_equal(a[key], b[key]) for key in a)
     assert (whole / "metrics.json").read_text() == (stopped / "metrics.json").read_text()
     assert (whole / "translations.tsv").read_bytes() == (stopped / "translations.tsv").read_bytes()
+
+
+def test_words_are_drawn_in_a_font_that_has_their_letters(capsys, monkeypatch):
+    assert drawable(["пятьдесят", "<end>"]) == (["пятьдесят", "<end>"], [OWN])
+    assert not capsys.readouterr().out
+    other = next(font for font in font_manager.fontManager.ttflist if font.name == "STIXGeneral")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [other])
+    assert drawable(["a\u20dd"]) == (["a\u20dd"], [OWN, "STIXGeneral"])  # a circle round the letter before it
+    assert not capsys.readouterr().out
+    assert drawable(["한국 a"]) == ([f"{BOX}{BOX} a"], [OWN])
+    assert "no font that is installed has 국 한, so boxes are drawn" in capsys.readouterr().out
 
 
 # ---- files that cannot be learnt from --------------------------------------------------------------------------------
