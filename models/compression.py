@@ -1,8 +1,8 @@
 """Learned compression: a code of integers that is cheap to store. Ballé et al., arXiv 1611.01704 and 1802.01436.
 
 An encoder E, a decoder D, and a probability p for each integer of the code. An arithmetic coder turns integers into
-about -log2 p bits, so the size of a file can be trained like any loss. It is weighed against the error, D' being the
-decoder's picture:
+about -log2 p bits, so the size of a file can be trained like any loss. It is weighed against the error of the decoder's
+picture x', averaged over colours:
 
     L = bits + weight * sum over pixels (255 (x - x'))^2,       bits = sum over the code -log2 p(n)
 

@@ -92,6 +92,9 @@ def test_the_list_names_every_demo_in_one_line():
         ("feature_visualization --layer ''", "--layer: the name is empty"),
         ("inverse_graphics --epochs 1.5", "--epochs: '1.5' is no whole number"),
         ("inverse_graphics --data faces", "unrecognized arguments: --data faces"),
+        ("compression --rate -1", "--rate: '-1' is no whole number from 0 on"),
+        ("compression --encode ''", "--encode: the name is empty"),
+        ("compression --only films", "--only: invalid choice: 'films'"),
         ("benchmark --pairs 0", "--pairs: '0' is no whole number from 1 on"),
     ],
 )
@@ -102,7 +105,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_option(line, message, monke
     assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("demo", ["faces", "deforming_faces", "relighting"])
+@pytest.mark.parametrize("demo", ["faces", "deforming_faces", "relighting", "compression"])
 def test_a_folder_with_too_few_pictures_is_refused_before_training(demo, tmp_path, capsys):
     for i in range(6):
         Image.fromarray(np.full((8, 8, 3), 40 * i, np.uint8)).save(tmp_path / f"{i}.png")
