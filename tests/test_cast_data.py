@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from demos.data import cast, faces, folder
+from demos.data.known import cut
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +61,19 @@ def test_a_scene_played_by_another_keeps_pose_expression_and_light(two):
         assert np.array_equal(getattr(after, name), getattr(before, name))
 
 
-def test_landmarks_are_those_of_the_images(two):
-    rendered = faces.render(two.x_scenes[1])
-    np.testing.assert_array_equal(rendered.images, two.x[1])
-    np.testing.assert_array_equal(rendered.landmarks, two.x_landmarks[1])
+def test_landmarks_lie_where_the_images_have_their_points(two):
+    """The eyes of all are at one place, and so are the landmarks of their corners, to within what turning does."""
+    corners = [faces.LANDMARKS.index(name) for name in faces.LANDMARKS if "eye" in name]
+    middles = np.concatenate(two.x_landmarks)[:, corners].mean(axis=1)
+    assert np.ptp(middles, axis=0).max() < 0.05
+    assert abs(middles[:, 0]).max() < 0.05 and (middles[:, 1] < 0).all()
 
 
 def test_a_movement_starts_at_the_left_passes_the_right_and_comes_back(two):
     scene = cast.movement(two.y_scenes[0].parameters[0], 8)
     assert scene.yaw[0] == scene.yaw.min() < 0 < scene.yaw.max() == scene.yaw[4]
     assert scene.smile[0] == -1 and scene.smile[4] == 1
-    assert cast.shoot(scene)[0].shape == (8, 3, 64, 64)
+    assert cut(scene).shape == (8, 3, 64, 64)
 
 
 def test_a_folder_gives_each_sub_folder_a_person_and_keeps_a_fifth_of_each_unseen(album):

@@ -1,6 +1,8 @@
 """A cast: a few people, each in many pictures. Drawn ones, whose scenes another can play, or those of a folder.
 
-Drawn people stand before one backdrop. Whatever else an image shows, pose, expression and light, is drawn anew for it.
+Drawn people stand before one backdrop, and whatever else an image shows, pose, expression and light, is drawn anew for
+it. They are cut by the eyes, as photographs are for a swap: hair at the border, which is lighter than the skin of one
+person and darker than that of another, would make opposite turns look alike.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import faces, folder
+from .known import SIZE, cut, cut_with_landmarks
 from .picture import upright_size
-from .studio import BACKDROP, CHUNK, SIZE
+from .studio import BACKDROP
 
 CANDIDATES = 12  # the people to choose from
 SAME = ("parameters", "elevation", "ambient", "background")  # in all frames of a movement
@@ -32,6 +35,14 @@ class Cast(NamedTuple):
     y_scenes: list[faces.Scene] | None = None
     x_landmarks: list[np.ndarray] | None = None
 
+    def actor(self, person: int) -> np.ndarray:
+        """Who a drawn person is, (27,)."""
+        return self.x_scenes[person].parameters[0]
+
+    def truth(self, person: int, wearer: int) -> faces.Scene:
+        """The scene of the wearer doing what a drawn person does in the unseen images."""
+        return played(self.y_scenes[person], self.actor(wearer))
+
 
 def drawn(train: int, test: int, seed: int, number: int = 2) -> Cast:
     """Draw `number` people, A, B and so on, of whom no two are much alike, `train` and `test` images of each."""
@@ -42,8 +53,8 @@ def drawn(train: int, test: int, seed: int, number: int = 2) -> Cast:
         scene = scene._replace(background=np.full((n * number, 2, 3), BACKDROP))
         parts = np.arange(n * number).reshape(number, n)
         scenes[split] = [played(faces.take(scene, part), actor) for part, actor in zip(parts, actors, strict=True)]
-    x, landmarks = zip(*map(shoot, scenes["train"]))
-    y = [shoot(scene)[0] for scene in scenes["test"]]
+    x, landmarks = zip(*map(cut_with_landmarks, scenes["train"]))
+    y = [cut(scene) for scene in scenes["test"]]
     names = tuple(chr(ord("A") + k) for k in range(number))
     return Cast(names, list(x), y, scenes["train"], scenes["test"], list(landmarks))
 
@@ -63,13 +74,6 @@ def strangers(number: int, seed: int) -> np.ndarray:
 def played(scene: faces.Scene, actor: np.ndarray) -> faces.Scene:
     """Give the scene of n images to one person (27,), who does what is done in it."""
     return scene._replace(parameters=np.tile(actor, (len(scene.yaw), 1)))
-
-
-def shoot(scene: faces.Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Render a scene of arrays -> images (n, 3, SIZE, SIZE), landmarks (n, 20, 2)."""
-    n = len(scene.yaw)
-    parts = [faces.render(faces.take(scene, slice(i, i + CHUNK)), SIZE) for i in range(0, n, CHUNK)]
-    return np.concatenate([p.images for p in parts]), np.concatenate([p.landmarks for p in parts])
 
 
 def movement(actor: np.ndarray, steps: int) -> faces.Scene:

@@ -61,13 +61,21 @@ def _drawn(n: int, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def cut(scene: faces.Scene) -> np.ndarray:
     """Render a scene of arrays, the eyes at one place, the face as large as the picture -> (n, 3, SIZE, SIZE)."""
+    return cut_with_landmarks(scene)[0]
+
+
+def cut_with_landmarks(scene: faces.Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Render and cut -> images (n, 3, SIZE, SIZE), landmarks (n, 20, 2) in their frame, which a few may be beyond."""
     n = len(scene.yaw)
-    images = np.empty((n, 3, SIZE, SIZE), np.float32)
+    images, landmarks = np.empty((n, 3, SIZE, SIZE), np.float32), np.empty((n, len(faces.LANDMARKS), 2))
     kept = slice(TOP, TOP + SIZE), slice(LEFT, LEFT + SIZE)
     for start in range(0, n, CHUNK):
         some = slice(start, start + CHUNK)
-        images[some] = faces.render(faces.take(scene, some), WHOLE, aligned=True).images[:, :, *kept]
-    return images
+        whole = faces.render(faces.take(scene, some), WHOLE, aligned=True)
+        images[some] = whole.images[:, :, *kept]
+        pixels = (whole.landmarks + 1) * WHOLE / 2 - (LEFT, TOP)
+        landmarks[some] = pixels * 2 / SIZE - 1
+    return images, landmarks
 
 
 def _folder(name: str, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
