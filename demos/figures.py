@@ -303,3 +303,25 @@ def marked_rows(rows: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, size
         for ax in line:
             ax.set_axis_off()
     _save(figure, path)
+
+
+def time_bars(bars: Sequence[tuple[str, str, float, float]], path: Path, xlabel: str) -> None:
+    """Draw times, the first on top: (what, where, time, the floor that it could fall to or 0); a colour for each where.
+
+    A where that contains a dot is a gradient rule, and all of these have one colour.
+    """
+    from matplotlib.patches import Patch
+
+    colours = {"forward": "#4f7cac", "rule": "#e08e45", "walk": "#7fb069", "optimizer": "#b56b9c", "": "#b0b0b0"}
+    kinds = ["rule" if "." in where else where for _, where, _, _ in bars]
+    figure, axes = _axes(1, 1, (8, 1 + 0.27 * len(bars)))
+    ax, places = axes[0, 0], np.arange(len(bars))
+    ax.barh(places, [time for _, _, time, _ in bars], color=[colours[kind] for kind in kinds])
+    ax.barh(places, [floor for *_, floor in bars], height=0.25, color="black")
+    ax.set_yticks(places, [f"{what}  in {where}" if "." in where else what for what, where, _, _ in bars], fontsize=9)
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel)
+    names = {"rule": "in a gradient rule", "walk": "in the walk back"}
+    legend = [Patch(color=colours[kind], label=names.get(kind, kind)) for kind in colours if kind and kind in kinds]
+    ax.legend(handles=[*legend, Patch(color="black", label="as fast as the machine can")], loc="lower right")
+    _save(figure, path)

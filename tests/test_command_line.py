@@ -96,6 +96,8 @@ def test_the_list_names_every_demo_in_one_line():
         ("compression --encode ''", "--encode: the name is empty"),
         ("compression --only films", "--only: invalid choice: 'films'"),
         ("benchmark --pairs 0", "--pairs: '0' is no whole number from 1 on"),
+        ("benchmark --steps gru,rnn", "--steps: 'rnn' is no step; the steps are dense_vae, "),
+        ("benchmark --profile rnn", "--profile: 'rnn' is no step; the steps are dense_vae, "),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_option(line, message, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""The convolutions that are timed one by one: those of the models of this course, and of the networks they borrow."""
+"""What is timed by itself: convolutions, of this course's models and of networks they borrow; passes over arrays."""
 
 from __future__ import annotations
 
@@ -56,3 +56,14 @@ CPU = [
     Shape(1, 16, 55, 64, 3, 1, 1),
 ]
 GPU = [*CPU, Shape(32, 64, 112, 64, 3, 1, 1), Shape(32, 256, 28, 256, 3, 1, 1)]
+
+SIZE = (2048, 2048)  # 16 MiB of float32, more than a cache holds
+UNARY = ("relu", "exp", "tanh", "sigmoid", "gelu", "softmax", "layer_norm", "square")
+
+# passes over arrays of this size -> how many of them each must read or write, at least
+PASSES = {
+    **dict.fromkeys(UNARY, 2),
+    **dict.fromkeys(("add", "multiply", "where"), 3),
+    **dict.fromkeys(("sum", "sum of columns", "sum of rows", "max of rows", "variance of columns"), 1),
+    **{f"{name}, gradient": 3 for name in UNARY},
+}

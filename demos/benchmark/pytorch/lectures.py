@@ -1,26 +1,23 @@
-"""The same training steps and kernels in PyTorch, with its defaults but for TF32: float32 is float32 on a GPU too."""
+"""Training steps of the models of this course: name -> a function that builds a model and returns one step."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from demos.benchmark.pytorch_translator import Translator, translation_loss
+from demos.benchmark.pytorch.training import training
+from demos.benchmark.pytorch.translator import Translator, translation_loss
 from demos.benchmark.sentences import CLIP, EMBEDDING, HIDDEN, sentences
-from demos.benchmark.shapes import Shape
-
-torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def dense_ae() -> Callable[[], None]:
     model = nn.Sequential(*_perceptron(784, 500, 120, 32), *_perceptron(32, 120, 500, 784), nn.Sigmoid())
     x = torch.rand(128, 784)
-    return _training(model, lambda: F.mse_loss(model(x), x))
+    return training(model, lambda: F.mse_loss(model(x), x))
 
 
 def linear_ae() -> Callable[[], None]:
@@ -43,7 +40,7 @@ def sparse() -> Callable[[], None]:
         h = F.relu(u - 0.5) - F.relu(-u - 0.5)
         return (F.mse_loss(decoder(h), x, reduction="sum") + h.abs().sum()) / len(x)
 
-    step = _training(nn.ModuleList([encoder, decoder]), loss)
+    step = training(nn.ModuleList([encoder, decoder]), loss)
 
     def project() -> None:
         with torch.no_grad():
@@ -69,7 +66,7 @@ def siamese() -> Callable[[], None]:
         values = (1 - y) * d.square() + y * F.relu(8 - d).square()
         return sum((kind * values).sum() / kind.sum().clamp(min=1) for kind in (same, y)) / 2
 
-    return _training(model, loss)
+    return training(model, loss)
 
 
 def faces_vae() -> Callable[[], None]:
@@ -94,14 +91,14 @@ def faces_vae() -> Callable[[], None]:
         logits = decoder(widen(m + torch.exp(0.5 * v) * torch.randn_like(m)).reshape(-1, 128, 4, 4))
         return (F.mse_loss(torch.sigmoid(logits), x, reduction="sum") * 50 + _kl(m, v)) / len(x)
 
-    return _training(nn.ModuleList([encoder, mean, log_variance, widen, decoder]), loss)
+    return training(nn.ModuleList([encoder, mean, log_variance, widen, decoder]), loss)
 
 
 def translation() -> Callable[[], None]:
     source, target, *words = sentences()
     model = Translator(*words, EMBEDDING, HIDDEN)
     batch = torch.from_numpy(source), torch.from_numpy(target)
-    return _training(model, lambda: translation_loss(model, *batch), CLIP)
+    return training(model, lambda: translation_loss(model, *batch), CLIP)
 
 
 def dense_vae() -> Callable[[], None]:
@@ -116,7 +113,7 @@ def dense_vae() -> Callable[[], None]:
         logits = decoder(m + torch.exp(0.5 * v) * torch.randn_like(m))
         return (F.binary_cross_entropy_with_logits(logits, x, reduction="sum") + _kl(m, v)) / len(x)
 
-    return _training(nn.ModuleList([encoder, mean, log_variance, decoder]), loss)
+    return training(nn.ModuleList([encoder, mean, log_variance, decoder]), loss)
 
 
 def conv_ae() -> Callable[[], None]:
@@ -124,7 +121,7 @@ def conv_ae() -> Callable[[], None]:
     widen = nn.Linear(32, 1024)
     decoder = nn.Sequential(*_up(64, 32, 16, 1))
     x = torch.rand(128, 1, 32, 32)
-    return _training(
+    return training(
         nn.ModuleList([encoder, widen, decoder]),
         lambda: F.mse_loss(decoder(widen(encoder(x)).reshape(-1, 64, 4, 4)), x),
     )
@@ -142,7 +139,7 @@ def conv_vae64() -> Callable[[], None]:
         out = decoder(widen(m + torch.exp(0.5 * v) * torch.randn_like(m)).reshape(-1, 128, 4, 4))
         return (F.mse_loss(out, x, reduction="sum") + _kl(m, v)) / len(x)
 
-    return _training(nn.ModuleList([encoder, widen, decoder]), loss)
+    return training(nn.ModuleList([encoder, widen, decoder]), loss)
 
 
 def vgg_block() -> Callable[[], None]:
@@ -219,42 +216,6 @@ def _up(*channels: int) -> list[nn.Module]:
     return [layer for a, b in pairs for layer in (nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1))] + [nn.Sigmoid()]
 
 
-def _training(model: nn.Module, loss: Callable[[], torch.Tensor], max_norm: float = math.inf) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss().backward()
-        if max_norm < math.inf:
-            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-        optimizer.step()
-
-    return step
-
-
 _DENSE = (dense_vae, dense_ae, linear_ae, sparse)
 _CONVOLUTIONAL = (conv_ae, conv_vae64, vgg_block, siamese, faces_vae, style_transfer)
 STEPS = {step.__name__: step for step in (*_DENSE, *_CONVOLUTIONAL, translation)}
-
-
-def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
-    """Return a call of the kernel, for conv2d_weight the part of the convolution's backward that gives it."""
-    s, p, geo = shape.stride, shape.padding, shape.geometry
-    x = torch.randn(shape.N, shape.C, *geo.input, device=device)
-    y = torch.randn(shape.N, shape.O, *geo.output, device=device)
-    w = torch.randn(shape.O, shape.C, *geo.kernel, device=device)
-    # what a stride leaves over at the end of the image: the size that conv2d came from is not the smallest possible
-    extra = (shape.H + 2 * p - shape.k) % s
-    calls: dict[str, Callable] = {
-        "conv2d": lambda: F.conv2d(x, w, stride=s, padding=p),
-        "conv_transpose2d": lambda: F.conv_transpose2d(y, w, stride=s, padding=p, output_padding=extra),
-        "conv2d_weight": lambda: torch.nn.grad.conv2d_weight(x, w.shape, y, stride=s, padding=p),
-    }
-
-    def call() -> None:
-        with torch.no_grad():
-            calls[name]()
-        if device != "cpu":
-            torch.cuda.synchronize()
-
-    return call

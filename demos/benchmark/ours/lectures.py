@@ -1,22 +1,16 @@
-"""What is timed of minigrad: training steps, name -> a function that builds a model and returns one step; kernels."""
+"""Training steps of the models of this course: name -> a function that builds a model and returns one step."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 import minigrad as mg
+from demos.benchmark.ours.training import images, training
 from demos.benchmark.sentences import CLIP, EMBEDDING, HIDDEN, sentences
-from demos.benchmark.shapes import Shape
-from demos.benchmark.worker import milliseconds
-from demos.training import as_kernels_do
-from minigrad import Tensor, keep_memory, nn, optim
-from minigrad.backend import to_device
-from minigrad.kernels import kernels_for
-from minigrad.kernels.matmul import matmul
+from minigrad import Tensor, nn
 from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 from models.conv_vae import ConvVAE
 from models.features import SqueezeNet
@@ -27,31 +21,26 @@ from models.style_transfer import RECIPES, StyleTransfer
 from models.translation import Translator, translation_loss
 from models.vae import DenseVAE, negative_elbo
 
-keep_memory()
-
-
-# ---- training steps --------------------------------------------------------------------------------------------------
-
 
 def dense_ae() -> Callable[[], None]:
     """784-500-120-32-120-500-784, batch 128, squared error, Adam: also the denoising autoencoder's."""
     rng = np.random.default_rng(0)
-    model, x = DenseAutoencoder(32, rng=rng), _images(rng, 128, 1, 28)
-    return _training(model, lambda: reconstruction_loss(model, x))
+    model, x = DenseAutoencoder(32, rng=rng), images(rng, 128, 1, 28)
+    return training(model, lambda: reconstruction_loss(model, x))
 
 
 def dense_vae() -> Callable[[], None]:
     """784-500-120-5-120-500-784, batch 128, Adam."""
     rng = np.random.default_rng(0)
-    model, x = DenseVAE(5, rng=rng), _images(rng, 128, 1, 28)
-    return _training(model, lambda: negative_elbo(model, x))
+    model, x = DenseVAE(5, rng=rng), images(rng, 128, 1, 28)
+    return training(model, lambda: negative_elbo(model, x))
 
 
 def conv_ae() -> Callable[[], None]:
     """1x32x32, convolutions k4 s2 p1 to 16-32-64, dense code of 32, mirrored; batch 128, squared error, Adam."""
     rng = np.random.default_rng(0)
-    model, x = ConvAutoencoder(32, rng=rng), _images(rng, 128, 1, 32)
-    return _training(model, lambda: reconstruction_loss(model, x))
+    model, x = ConvAutoencoder(32, rng=rng), images(rng, 128, 1, 32)
+    return training(model, lambda: reconstruction_loss(model, x))
 
 
 def linear_ae() -> Callable[[], None]:
@@ -72,23 +61,23 @@ def linear_ae() -> Callable[[], None]:
 def sparse() -> Callable[[], None]:
     """784-1024-784 with an L1 penalty on the code, columns of the decoder made unit vectors; batch 128, Adam."""
     rng = np.random.default_rng(0)
-    model, x = SparseAutoencoder(1024, "L1", 1.0, rng=rng), _images(rng, 128, 1, 28)
-    step = _training(model, lambda: sparse_loss(model, x))
+    model, x = SparseAutoencoder(1024, "L1", 1.0, rng=rng), images(rng, 128, 1, 28)
+    step = training(model, lambda: sparse_loss(model, x))
     return lambda: (step(), model.project())
 
 
 def siamese() -> Callable[[], None]:
     """1x28x28, conv k3 32-64 with pooling, dense 128, embedding 32; batch 128, loss over all its pairs, Adam."""
     rng = np.random.default_rng(0)
-    model, x, labels = Siamese(rng=rng), _images(rng, 128, 1, 28), Tensor(rng.integers(0, 7, 128))
-    return _training(model, lambda: pair_loss(model, x, labels))
+    model, x, labels = Siamese(rng=rng), images(rng, 128, 1, 28), Tensor(rng.integers(0, 7, 128))
+    return training(model, lambda: pair_loss(model, x, labels))
 
 
 def faces_vae() -> Callable[[], None]:
     """3x64x64, k4 s2 to 16-32-64-128, code of 64, back by upsampling and k3; batch 64, Gaussian pixels, Adam."""
     rng = np.random.default_rng(0)
-    model, x = ConvVAE(width=16, rng=rng), _images(rng, 64, 3, 64)
-    return _training(model, lambda: negative_elbo(model, x))
+    model, x = ConvVAE(width=16, rng=rng), images(rng, 64, 3, 64)
+    return training(model, lambda: negative_elbo(model, x))
 
 
 def translation() -> Callable[[], None]:
@@ -96,7 +85,7 @@ def translation() -> Callable[[], None]:
     source, target, *words = sentences()
     model = Translator(*words, EMBEDDING, HIDDEN, rng=np.random.default_rng(0))
     batch = Tensor.wrap(source), Tensor.wrap(target)
-    return _training(model, lambda: translation_loss(model, *batch), CLIP)
+    return training(model, lambda: translation_loss(model, *batch), CLIP)
 
 
 def conv_vae64() -> Callable[[], None]:
@@ -105,7 +94,7 @@ def conv_vae64() -> Callable[[], None]:
     encoder = nn.Sequential(*_down(3, 16, 32, 64, 128, rng=rng), nn.Flatten(), nn.Linear(2048, 128, rng=rng))
     widen = nn.Linear(64, 2048, rng=rng)
     decoder = nn.Sequential(*_up(128, 64, 32, 16, 3, rng=rng))
-    x = _images(rng, 32, 3, 64)
+    x = images(rng, 32, 3, 64)
 
     def loss() -> Tensor:
         code = encoder(x)
@@ -114,7 +103,7 @@ def conv_vae64() -> Callable[[], None]:
         out = decoder(widen(mean + mg.exp(log_variance * 0.5) * noise).reshape(-1, 128, 4, 4))
         return (mg.mse_loss(out, x, "sum") + mg.gaussian_kl(mean, log_variance, reduction="sum")) * (1 / len(x))
 
-    return _training(nn.Sequential(encoder, widen, decoder), loss)
+    return training(nn.Sequential(encoder, widen, decoder), loss)
 
 
 def vgg_block() -> Callable[[], None]:
@@ -138,7 +127,7 @@ def style_transfer() -> Callable[[], None]:
     features = SqueezeNet(rng=rng)
     for p in features.parameters():
         p.requires_grad = False
-    content, style = (_images(rng, 1, 3, 256) for _ in range(2))
+    content, style = (images(rng, 1, 3, 256) for _ in range(2))
     loss = StyleTransfer(features, content, [style], RECIPES["squeezenet"])
     image = Tensor(rng.random((1, 3, 256, 256), np.float32), requires_grad=True)
 
@@ -147,11 +136,6 @@ def style_transfer() -> Callable[[], None]:
         loss(image).backward()
 
     return step
-
-
-def _images(rng: np.random.Generator, N: int, C: int, H: int) -> Tensor:
-    """Draw a batch that lies in memory as the training loop lays it."""
-    return Tensor.wrap(as_kernels_do(rng.random((N, C, H, H), np.float32)))
 
 
 def _down(*channels: int, rng: np.random.Generator) -> list[nn.Module]:
@@ -166,20 +150,6 @@ def _up(*channels: int, rng: np.random.Generator) -> list[nn.Module]:
     return [layer for a, b in pairs for layer in (nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, rng=rng))] + [
         nn.Sigmoid()
     ]
-
-
-def _training(model: nn.Module, loss: Callable[[], Tensor], max_norm: float = math.inf) -> Callable[[], None]:
-    """Return a step of Adam down the loss; the gradients are clipped where there is a largest norm."""
-    optimizer = optim.Adam(model.parameters(), 1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss().backward()
-        if max_norm < math.inf:
-            optim.clip_grad_norm(optimizer.parameters, max_norm)
-        optimizer.step()
-
-    return step
 
 
 STEPS = {
@@ -198,43 +168,3 @@ STEPS = {
         translation,
     )
 }
-
-
-# ---- kernels ---------------------------------------------------------------------------------------------------------
-
-
-def kernel(name: str, shape: Shape, device: str) -> Callable[[], None]:
-    """Return a call of the kernel on arrays that lie in memory as the engine leaves them: C,H,W,N on a CPU."""
-    rng, geo = np.random.default_rng(0), shape.geometry
-    x, y = _batch(rng, device, shape.N, shape.C, *geo.input), _batch(rng, device, shape.N, shape.O, *geo.output)
-    w = to_device(rng.standard_normal((shape.O, shape.C, *geo.kernel), np.float32), device)
-    first, second = {"conv2d": (x, w), "conv_transpose2d": (y, w), "conv2d_weight": (x, y)}[name]
-    f = getattr(kernels_for("conv", w), name)
-
-    def call() -> None:
-        f(first, second, geo)
-        synchronize(device)
-
-    return call
-
-
-def _batch(rng: np.random.Generator, device: str, N: int, *size: int):
-    if device != "cpu":
-        return to_device(rng.standard_normal((N, *size), np.float32), device)
-    return rng.standard_normal((*size, N), np.float32).transpose(3, 0, 1, 2)
-
-
-def rates(device: str) -> tuple[float, float]:
-    """Measure the machine: operations per second in products of large matrices, bytes per second read and written."""
-    n = 2048 if device == "cpu" else 8192
-    a = to_device(np.random.default_rng(0).standard_normal((n, n), np.float32), device)
-    times = [milliseconds(lambda f=f: (f(), synchronize(device)), 2, 5) for f in (lambda: matmul(a, a), a.copy)]
-    return 2e3 * n**3 / times[0], 2e3 * a.nbytes / times[1]
-
-
-def synchronize(device: str) -> None:
-    """Wait until a GPU has done what it was given."""
-    if device != "cpu":
-        import cupy
-
-        cupy.cuda.get_current_stream().synchronize()
