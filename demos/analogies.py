@@ -1,9 +1,9 @@
 """Visual analogies: a is to b as c is to what? Sprites turn, grow and move as other sprites did.
 
-First an autoencoder learns to exchange sprites and poses: the shape and colour of one sprite in the place, scale and
-angle of another. From there three networks learn analogies, which differ only in how they apply the step from a to b to
-c: by adding it, by multiplying, or by a small network. It measures them on combinations of shape and colour that
-training never saw, beside a copy of c, and applies one turn again and again.
+First an autoencoder learns to exchange parts of its code: the shape, the colour or the pose (scale, place and angle) of
+one sprite with those of another. From there three networks learn analogies, which differ only in how they apply the
+step from a to b to c: by adding it, by multiplying, or by a small network. It measures them on combinations of shape
+and colour that training never saw, beside a copy of c, and applies one turn again and again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from demos import figures
-from demos.data.sprites import ANGLE, COLOUR, COUNTS, KINDS, SHAPE, SIZE, Analogies, analogies, draw, sprites
+from demos.data.sprites import ANGLE, COUNTS, KINDS, SHAPE, SIZE, Analogies, analogies, draw, is_of, sprites
 from demos.evaluation.images import mse
 from demos.options import whole
 from demos.run import Run
@@ -20,8 +20,10 @@ from minigrad import Tensor, optim
 from models.analogies import FORMS, AnalogyMaker, analogy_loss, disentangling_loss, exchange
 
 EPOCHS = 8
-PAIRS, ANALOGIES, TEST = 4800, 2048, 600  # to learn exchanges from, to learn analogies from, to judge by
-CODE, IDENTITY = 64, 16  # numbers of a code, and how many of them tell shape and colour
+PAIRS, ANALOGIES, TEST = 4800, 1600, 600  # to learn exchanges from, to learn analogies from, to judge by
+PARTS = {"shape": 8, "colour": 8, "pose": 48}  # of a code, and their numbers
+PART_OF = np.array([0, 1, 2, 2, 2, 2])  # of each factor
+CODE = sum(PARTS.values())
 ALPHA = 0.1  # weight of the error on codes
 BATCH = 32
 LEARNING_RATES = {"exchange": 4e-3, "analogies": 3e-3}
@@ -54,17 +56,22 @@ def main(args) -> None:
 
 
 def fit_exchange(run: Run) -> tuple[AnalogyMaker, list[float]]:
-    """Train f and g to exchange sprites and poses; its form, add, has nothing else to learn -> (model, losses)."""
+    """Train f and g to exchange parts of codes; the form, add, has nothing else to learn -> (model, losses)."""
     rng = run.rng()
     model = new_model("add", rng, run)
-    pairs = [sprites(run.choose(quick=64, whole=PAIRS), "train", rng) for _ in range(2)]
+    a, b = (sprites(run.choose(quick=64, whole=PAIRS), "train", rng) for _ in range(2))
+    switches = rng.integers(2, size=(len(a), len(PARTS))).astype(bool)
+    # a new pair of shape and colour may be a held out one: then they stay together
+    allowed = is_of("train", exchanged(a, b, switches)) & is_of("train", exchanged(b, a, switches))
+    switches[:, 1] = np.where(allowed, switches[:, 1], switches[:, 0])
 
-    def loss(a: Tensor, b: Tensor) -> Tensor:
-        a, b = a.numpy(), b.numpy()
-        parts = (seen(x, run) for x in (a, b, exchanged(a, b), exchanged(b, a)))
-        return disentangling_loss(model, *parts, IDENTITY)
+    def loss(a: Tensor, b: Tensor, switches: Tensor) -> Tensor:
+        a, b, s = (x.to("cpu").numpy() for x in (a, b, switches))
+        return disentangling_loss(
+            model, *(seen(x, run) for x in (a, b, exchanged(a, b, s), exchanged(b, a, s))), numbers(s, run)
+        )
 
-    return model, fit(model, loss, tuple(pairs), "exchange", LEARNING_RATES["exchange"], rng, run)
+    return model, fit(model, loss, (a, b, switches), "exchange", LEARNING_RATES["exchange"], rng, run)
 
 
 def fit_form(form: str, start: AnalogyMaker, run: Run) -> tuple[AnalogyMaker, list[float]]:
@@ -75,7 +82,7 @@ def fit_form(form: str, start: AnalogyMaker, run: Run) -> tuple[AnalogyMaker, li
     factors = analogies(run.choose(quick=64, whole=ANALOGIES), "train", rng).factors
 
     def loss(factors: Tensor) -> Tensor:
-        return analogy_loss(model, *(seen(x, run) for x in factors.numpy().swapaxes(0, 1)), ALPHA)
+        return analogy_loss(model, *(seen(x, run) for x in factors.to("cpu").numpy().swapaxes(0, 1)), ALPHA)
 
     return model, fit(model, loss, (factors,), form, LEARNING_RATES["analogies"], rng, run)
 
@@ -95,18 +102,25 @@ def seen(factors: np.ndarray, run: Run) -> Tensor:
     return run.tensor(as_kernels_do(draw(factors, run.args.size)))
 
 
-def exchanged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The shape and colour of sprites a with all other factors of b: (n, 6) each -> (n, 6)."""
-    return np.where(np.isin(np.arange(len(COUNTS)), (SHAPE, COLOUR)), a, b)
+def exchanged(a: np.ndarray, b: np.ndarray, switches: np.ndarray) -> np.ndarray:
+    """Factors of sprites a (n, 6) whose parts are switched on, with the others of b: switches (n, 3) bool -> (n, 6)."""
+    return np.where(switches[:, PART_OF], a, b)
+
+
+def numbers(switches: np.ndarray, run: Run) -> Tensor:
+    """Switches of parts (n, 3) -> of the numbers of a code (n, CODE), on the run's device."""
+    return run.tensor(np.repeat(switches.astype(np.float32), list(PARTS.values()), axis=1))
 
 
 # ---- measures and pictures -------------------------------------------------------------------------------------------
 
 
 def judge_exchanges(model: AnalogyMaker, a: np.ndarray, b: np.ndarray, run: Run) -> None:
-    """Measure, and draw, sprites of a (M, 6) in the poses of b."""
-    x, y, truth = (draw(factors, run.args.size) for factors in (a, b, exchanged(a, b)))
-    made = run.apply(lambda pair: exchange(model, pair[:, 0], pair[:, 1], IDENTITY)[0], np.stack([x, y], axis=1))
+    """Measure, and draw, sprites of a (M, 6), their shapes and colours, in the poses of b."""
+    switches = np.tile([True, True, False], (len(a), 1))
+    x, y, truth = (draw(factors, run.args.size) for factors in (a, b, exchanged(a, b, switches)))
+    s = numbers(switches[:1], run)
+    made = run.apply(lambda pair: exchange(model, pair[:, 0], pair[:, 1], s)[0], np.stack([x, y], axis=1))
     run.results.add("MSE, drawn again", mse(run.apply(model, x), x), mean_sprite=mse(x.mean(axis=0), x))
     run.results.add("MSE, sprite of a in the pose of b", mse(made, truth), a=mse(x, truth), b=mse(y, truth))
     rows = {"sprite of": x, "in the pose of": y, "exchanged": made, "truth": truth}

@@ -23,12 +23,11 @@ products with f(c): that takes a network with layers in between.
 Since z is a code like any other, the same analogy can be applied to it again and again. The term with alpha keeps z
 where the codes of images are.
 
-The disentangling loss gives the parts of a code a meaning. With switches s, each 0 or 1,
+The disentangling loss gives each part of a code a meaning. With switches s, a 0 or 1 for each number of the code,
 
     L = |c - g(s f(a) + (1 - s) f(b))|^2
 
-Here s is 1 for the first numbers of the code, and c shows the sprite of a (shape and colour) in the pose of b (place,
-scale and angle).
+where c has the factors of a whose parts are switched on, the shape for instance, and all others of b.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor, nn
 
-from .autoencoder import ConvAutoencoder
+from .autoencoder import CHANNELS, ConvAutoencoder
 
 HIDDEN = 256  # units in the layers of the MLP
 GENTLE = 0.1  # factor of the last weights of T: at first an analogy changes little
@@ -47,6 +46,7 @@ GENTLE = 0.1  # factor of the last weights of T: at first an analogy changes lit
 class AnalogyMaker(ConvAutoencoder):
     """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k).
 
+    g draws a shape in one colour, as sprites are: what is learnt of a shape then holds in any colour.
     form: "add", "mul" or "deep". ValueError for another one, and unless H and W are multiples of 8.
     """
 
@@ -55,8 +55,17 @@ class AnalogyMaker(ConvAutoencoder):
     ):
         if form not in FORMS:
             raise ValueError(f"AnalogyMaker: unknown form {form!r}; it must be one of {', '.join(map(repr, FORMS))}")
-        super().__init__(code, image_shape=image_shape, rng=rng)
+        super().__init__(code, image_shape=(1, *image_shape[1:]), rng=rng)
+        # colours come in, and go out by a path of their own
+        self.down[0] = nn.Conv2d(image_shape[0], CHANNELS[0], 4, 2, 1, rng=rng)
+        self.colour = nn.Linear(code, image_shape[0], rng=rng)
+        for layer in (self.down[0], self.colour):
+            nn.init.initialise(layer, nn.init.xavier_normal, rng)
         self.change = FORMS[form](code, rng=rng)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Paint one shape in one colour: codes (N, k) -> images (N, C, H, W)."""
+        return super().decode(code) * mg.sigmoid(self.colour(code)).reshape(len(code), -1, 1, 1)
 
     def apply(self, step: Tensor, code: Tensor) -> Tensor:
         """f(b) - f(a) and f(c), both (N, k) -> z, the code of the answer, (N, k)."""
@@ -119,18 +128,17 @@ def analogy_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor
     return on_images + alpha * mg.mse_loss(z, mg.concatenate([fd, fb]))
 
 
-def exchange(model: AnalogyMaker, a: Tensor, b: Tensor, identity: int) -> tuple[Tensor, Tensor]:
-    """Exchange the first `identity` numbers of the codes of a and b, (N, C, H, W) -> images, the same twice.
+def exchange(model: AnalogyMaker, a: Tensor, b: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Exchange numbers of the codes of images a and b (N, C, H, W), by switches s (N, k) or (k,) -> images, twice.
 
-    First the sprite of a in the pose of b, g(s f(a) + (1 - s) f(b)), then that of b in the pose of a.
+    The first have f(a) where s is 1 and f(b) where it is 0, g(s f(a) + (1 - s) f(b)); the second have the others.
     """
     fa, fb = model.encode(mg.concatenate([a, b])).reshape(2, len(a), -1)
-    s = Tensor((np.arange(fa.shape[1]) < identity).astype(a.dtype)).to(a.device)
     images = model.decode(mg.concatenate([s * fa + (1 - s) * fb, s * fb + (1 - s) * fa]))
     return images[: len(a)], images[len(a) :]
 
 
-def disentangling_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor, identity: int) -> Tensor:
-    """|c - g(s f(a) + (1 - s) f(b))|^2, a mean over pixels and over both readings: d shows b in the pose of a."""
-    ab, ba = exchange(model, a, b, identity)
+def disentangling_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor, s: Tensor) -> Tensor:
+    """|c - g(s f(a) + (1 - s) f(b))|^2 and the same for d, which has what c has not: a mean over both, and pixels."""
+    ab, ba = exchange(model, a, b, s)
     return (mg.mse_loss(ab, c) + mg.mse_loss(ba, d)) / 2

@@ -99,22 +99,24 @@ def test_the_losses_reach_every_parameter_that_they_use(model, rng):
         assert parameter.grad is not None and np.abs(parameter.grad.numpy()).max() > 0, name
 
 
-def test_an_exchange_takes_the_first_numbers_from_one_code_and_the_others_from_the_other(model, rng):
+def test_an_exchange_takes_the_numbers_that_are_switched_on_from_one_code_and_the_rest_from_the_other(model, rng):
     a, b = images(rng, count=2)
     fa, fb = model.encode(a).numpy(), model.encode(b).numpy()
-    for made, first, last in zip(exchange(model, a, b, 2), (fa, fb), (fb, fa), strict=True):
-        code = np.concatenate([first[:, :2], last[:, 2:]], axis=1)
+    switches = rng.integers(2, size=(5, 6)).astype(np.float32)
+    for made, on, off in zip(exchange(model, a, b, Tensor(switches)), (fa, fb), (fb, fa), strict=True):
+        code = np.where(switches == 1, on, off)
         np.testing.assert_allclose(made.numpy(), model.decode(Tensor(code)).numpy(), rtol=1e-5)
-    whole = exchange(model, a, b, 6)
+    whole = exchange(model, a, b, Tensor(np.ones(6, np.float32)))
     np.testing.assert_allclose(whole[0].numpy(), model(a).numpy(), rtol=1e-5)
 
 
 def test_the_disentangling_loss_compares_both_exchanges_with_what_they_should_show(model, rng):
     a, b, c, d = images(rng)
-    ab, ba = exchange(model, a, b, 2)
+    s = Tensor(np.array([1, 1, 0, 0, 0, 1], np.float32))
+    ab, ba = exchange(model, a, b, s)
     expected = (mg.mse_loss(ab, c).item() + mg.mse_loss(ba, d).item()) / 2
-    assert disentangling_loss(model, a, b, c, d, 2).item() == pytest.approx(expected, rel=1e-6)
-    assert disentangling_loss(model, a, b, ab, ba, 2).item() == 0
+    assert disentangling_loss(model, a, b, c, d, s).item() == pytest.approx(expected, rel=1e-6)
+    assert disentangling_loss(model, a, b, ab, ba, s).item() == 0
 
 
 def test_unknown_forms_and_images_that_do_not_halve_three_times_are_refused(rng):

@@ -9,9 +9,9 @@ import pytest
 from demos import analogies as demo
 from demos import training
 from demos.command_line import main
-from demos.data.sprites import ANGLE, COUNTS, KINDS, MOST, analogies, draw, sprites
+from demos.data.sprites import ANGLE, COLOUR, COUNTS, KINDS, MOST, SHAPE, analogies, draw, is_of, sprites
 from demos.run import Run
-from minigrad import saving
+from minigrad import Tensor, saving
 from models.analogies import FORMS
 
 
@@ -40,10 +40,27 @@ class Perfect:
         return type(a).wrap(draw(demo.turned(self.factors, times)))
 
 
-def test_an_exchange_takes_shape_and_colour_from_one_sprite_and_all_else_from_the_other():
-    assert demo.exchanged(np.array([[1, 2, 3, 4, 0, 5]]), np.array([[0, 7, 1, 2, 3, 20]])).tolist() == [
-        [1, 2, 1, 2, 3, 20]
-    ]
+def test_an_exchange_takes_the_parts_that_are_switched_on_from_one_sprite_and_the_rest_from_the_other():
+    a, b = np.array([[1, 2, 3, 4, 0, 5]] * 3), np.array([[0, 7, 1, 2, 3, 20]] * 3)
+    switches = np.array([[True, True, False], [False, True, False], [False, False, True]])
+    expected = [[1, 2, 1, 2, 3, 20], [0, 2, 1, 2, 3, 20], [0, 7, 3, 4, 0, 5]]
+    assert demo.exchanged(a, b, switches).tolist() == expected
+
+
+def test_each_part_has_numbers_of_its_own_in_a_code(tmp_path):
+    s = demo.numbers(np.eye(3, dtype=bool), new_run(tmp_path)).numpy()
+    assert s.sum(axis=1).tolist() == list(demo.PARTS.values()) and (s.sum(axis=0) == 1).all()
+
+
+def test_no_exchange_shows_a_pair_of_shape_and_colour_that_is_held_out(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(demo, "seen", lambda factors, run: drawn.append(factors))
+    monkeypatch.setattr(demo, "disentangling_loss", lambda *_: None)
+    monkeypatch.setattr(demo, "fit", lambda model, loss, arrays, *_: loss(*map(Tensor, arrays)))
+    demo.fit_exchange(new_run(tmp_path, quick=False))
+    assert is_of("train", np.concatenate(drawn)).all()
+    a, b, c, _ = drawn
+    assert ((c[:, SHAPE] != a[:, SHAPE]) & (c[:, COLOUR] == a[:, COLOUR]) & (a[:, COLOUR] != b[:, COLOUR])).any()
 
 
 def test_turning_once_gives_d_and_turning_goes_round(turns):

@@ -20,6 +20,7 @@ from demos.data.sprites import (
     SPLITS,
     analogies,
     draw,
+    is_of,
     sprites,
 )
 
@@ -142,6 +143,8 @@ def test_in_an_analogy_one_thing_happens_to_a_and_the_same_to_c(split):
 def test_all_four_sprites_of_an_analogy_belong_to_its_split(split):
     factors = analogies(300, split, np.random.default_rng(3)).factors
     assert np.isin((factors[..., COLOUR] - 2 * factors[..., SHAPE]) % 8, SPLITS[split]).all()
+    assert is_of(split, factors).all()
+    assert not any(is_of(other, factors).any() for other in SPLITS if other != split)
 
 
 def test_equal_seeds_choose_equal_analogies_and_others_differ():

@@ -123,6 +123,11 @@ def sprites(n: int, split: str, rng: np.random.Generator) -> np.ndarray:
     return factors
 
 
+def is_of(split: str, factors: np.ndarray) -> np.ndarray:
+    """Say which sprites (.., 6) belong to a split, by shape and colour -> (..) bool."""
+    return np.isin((factors[..., COLOUR] - 2 * factors[..., SHAPE]) % COUNTS[COLOUR], SPLITS[split])
+
+
 def analogies(n: int, split: str, rng: np.random.Generator) -> Analogies:
     """Choose n analogies, in which a and c have nothing in common but by chance; a third of each kind, about."""
     kind = rng.integers(len(KINDS), size=n)
