@@ -27,6 +27,7 @@ DEMOS = [
     "deforming",
     "deforming_faces",
     "relighting",
+    "face_swap",
     "inverse_graphics",
     "analogies",
     "translation",
