@@ -154,11 +154,5 @@ def draw_neighbours(code: np.ndarray, task: Task, path: Path) -> None:
         query = np.argmax(task.y_labels == label)
         rows[f"query {label}"] = task.y[query : query + 1]
         for how, found in (("embedding", by_code[query]), ("pixels", by_pixels[query])):
-            rows[f"{label}, by {how}"] = _red(task.y[found], task.y_labels[found] != label)
+            rows[f"{label}, by {how}"] = figures.redden(task.y[found], task.y_labels[found] != label)
     figures.image_rows(rows, path)
-
-
-def _red(images: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Turn grey images (n, 1, H, W) into colour (n, 3, H, W); those where `which` (n,) holds become red."""
-    colour = np.where(which[:, None], [1.0, 0.25, 0.2], 1.0)  # (n, 3)
-    return images * colour[:, :, None, None]
