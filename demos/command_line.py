@@ -24,6 +24,7 @@ DEMOS = [
     "vae",
     "faces",
     "siamese",
+    "pretraining",
     "deforming",
     "deforming_faces",
     "relighting",

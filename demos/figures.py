@@ -46,6 +46,12 @@ def _colour(image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(image.transpose(1, 2, 0), (*image.shape[1:], 3))
 
 
+def redden(images: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Turn grey images (n, 1, H, W) into colour (n, 3, H, W); those where `which` (n,) holds become red."""
+    colour = np.where(which[:, None], [1.0, 0.25, 0.2], 1.0)  # (n, 3)
+    return images * colour[:, :, None, None]
+
+
 def scatter_codes(codes: dict[str, np.ndarray], labels: np.ndarray, path: Path) -> None:
     """Draw 2-D codes side by side, coloured by class; colours repeat after ten: title -> (n, 2)."""
     import matplotlib
@@ -153,6 +159,30 @@ def shares(lines: dict[str, Sequence[float]], ticks: Sequence[str], path: Path, 
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.03))
     axes[0, 0].grid(alpha=0.3)
     axes[0, 0].legend()
+    _save(figure, path)
+
+
+def intervals(
+    panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], ticks: Sequence[int], path: Path, xlabel: str
+) -> None:
+    """Draw panels of labelled lines over a logarithmic axis: title -> label -> values and half widths, (ticks,) each.
+
+    A label has one colour in all panels.
+    """
+    from matplotlib.ticker import NullLocator
+
+    names = list(dict.fromkeys(label for lines in panels.values() for label in lines))
+    figure, axes = _axes(1, len(panels), (5.6, 4.4))
+    for ax, (title, lines) in zip(axes[0], panels.items()):
+        for label, (values, half) in lines.items():
+            ax.errorbar(
+                ticks, values, half, marker="o", markersize=4, capsize=3, label=label, color=f"C{names.index(label)}"
+            )
+        ax.set(title=title, xlabel=xlabel, xscale="log")
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.grid(alpha=0.3)
+        ax.legend()
     _save(figure, path)
 
 
