@@ -39,6 +39,7 @@ BEND = {"affine": 0.3, "shift": 0.15, "elastic": 0.15}  # of the images, as nois
 DROPPED = 0.3  # share of pixels and of hidden units
 WAYS = ("greedy", "end to end")  # to pre-train
 NETWORKS = ("from scratch", *WAYS)
+METHODS = (*NETWORKS, *(f"linear on {way}" for way in WAYS), "ridge on pixels", "nearest image")
 FILTERS = 16  # in a row of the picture
 
 
@@ -65,8 +66,7 @@ def main(args) -> None:
     task = choose(run)
     print(f"{args.data}: {len(task.x)} images to pre-train on, {len(task.y)} to test on; {args.repeats} repeats")
     studies = [known_or_new(i, task, run) for i in range(args.repeats)]
-    methods = [name for name in studies[0] if not name.startswith("filters")]
-    accuracy = {name: np.stack([study[name] for study in studies]) for name in methods}  # (repeats, counts) each
+    accuracy = {name: np.stack([study[name] for study in studies]) for name in METHODS}  # (repeats, counts) each
     judge(accuracy, task, run)
     draw(accuracy, task, run)
     draw_filters(studies[0], max(task.counts), run)
@@ -242,13 +242,16 @@ def draw(accuracy: dict[str, np.ndarray], task: Task, run: Run) -> None:
 
 
 def draw_filters(study: dict[str, np.ndarray], most: int, run: Run) -> None:
-    """Draw filters of the first layer, each on a scale of its own, before and after fine-tuning; grey is 0."""
-    rows = {}
+    """Draw what learning has added to the random weights of some filters of the first layer, before and after labels.
+
+    All networks start from the same weights. Each filter is on a scale of its own; grey is 0.
+    """
+    random = study["filters, from scratch, before"]
+    rows = {"the random start": random}
     for name in NETWORKS:
-        for when, label in (
-            ("before", "random" if name == "from scratch" else name),
-            ("after", f"after {most} labels"),
-        ):
-            rows[label if when == "before" else f"{name}, {label}"] = study[f"filters, {name}, {when}"]
-    images = {label: figures.signed(rows[label]).reshape(-1, 1, 28, 28) for label in rows}
-    figures.image_rows(images, run.out / "filters.png")
+        if name in WAYS:
+            rows[f"{name}, before fine-tuning"] = study[f"filters, {name}, before"] - random
+        rows[f"{name}, after {most:,} labels"] = study[f"filters, {name}, after"] - random
+    figures.image_rows(
+        {label: figures.signed(row).reshape(-1, 1, 28, 28) for label, row in rows.items()}, run.out / "filters.png"
+    )
