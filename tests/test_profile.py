@@ -78,6 +78,14 @@ def test_a_recomputed_piece_is_counted_once_forward_and_once_in_the_walk():
     assert calls(p)["exp", "forward"] == 1 and calls(p)["exp", "walk"] == 1
 
 
+def test_the_mean_and_the_variance_of_a_normalisation_are_counted_though_they_are_no_op():
+    x = mg.Tensor(np.ones((5, 3, 4, 4), np.float32))
+    with mg.profile() as p:
+        mg.batch_norm(x)
+    assert calls(p)["moments", "forward"] == 1
+    assert next(row.bytes for row in p.rows if row.op == "moments") == 4 * (5 * 3 * 4 * 4 + 3)
+
+
 def test_the_profile_changes_no_bit():
     def gradient():
         x = mg.Tensor(np.linspace(-1, 1, 8, dtype=np.float32), requires_grad=True)
