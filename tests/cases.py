@@ -377,10 +377,10 @@ SPARSE = sparse.csr_array([[0.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.
 def sparse_beside(x):
     """Return SPARSE in the dtype of x, on its device."""
     if x.device == "cpu":
-        return SPARSE.astype(x.dtype)
+        return SPARSE.astype(np.result_type(x.dtype, np.float32))
     from cupyx.scipy.sparse import csr_matrix
 
-    return csr_matrix(SPARSE.astype(x.dtype))
+    return csr_matrix(SPARSE.astype(np.result_type(x.dtype, np.float32)))
 
 
 case("sparse_matmul", lambda x: mg.sparse_matmul(sparse_beside(x), x), real(4))
