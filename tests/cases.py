@@ -375,12 +375,13 @@ SPARSE = sparse.csr_array([[0.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.
 
 
 def sparse_beside(x):
-    """Return SPARSE in the dtype of x, on its device."""
+    """Return SPARSE for x: on its device, in float64 or else float32, as SciPy's have no float16."""
+    matrix = SPARSE if x.dtype == np.float64 else SPARSE.astype(np.float32)
     if x.device == "cpu":
-        return SPARSE.astype(np.result_type(x.dtype, np.float32))
+        return matrix
     from cupyx.scipy.sparse import csr_matrix
 
-    return csr_matrix(SPARSE.astype(np.result_type(x.dtype, np.float32)))
+    return csr_matrix(matrix)
 
 
 case("sparse_matmul", lambda x: mg.sparse_matmul(sparse_beside(x), x), real(4))
