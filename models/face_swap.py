@@ -14,8 +14,10 @@ it is: the decoder has to know them, and pixels cannot be copied. Colours are hi
 such swaps: the encoder sees them relative to the mean colour of their person. All decoders start from the same weights,
 so that at first they understand a code alike; training lets them part.
 
-What is still a person's own in a code is mostly an offset. People do much the same in their pictures, so the codes of a
-person who is to be another are given the mean and the spread of the other's: `settle` measures them.
+What is still a person's own in a code is mostly linear. People do much the same in their pictures, so a code that is to
+be another's is given the mean and the covariance of the other's codes, by the linear map A that moves codes least:
+
+    A = P^-1/2 (P^1/2 Q P^1/2)^1/2 P^-1/2    for covariances P of the person and Q of the wearer
 
 Two autoencoders trained apart (apart=True), the encoder of one with the decoder of the other, are the same parts in the
 same number. But each finds a code of its own, which the other's decoder cannot read.
@@ -36,6 +38,7 @@ SLOPE = 0.1  # of the leaky ReLU below 0
 GRID = 5  # a warp moves the points of a 5 x 5 grid over the image
 JITTER = 2 * 5 / 256  # standard deviation of each: 5 pixels of 256, in a frame that is 2 wide
 DULL = 0.01  # mean and spread of a colour, at least
+LEAST = 1e-6  # variance in any direction of a code, relative to the largest
 FAINT = 0.1  # of the usual size are the last weights, so that decoders start from the mean image of their person
 
 
@@ -69,10 +72,12 @@ class FaceSwap(nn.Module):
         if not apart:
             for other in self.decoders[1:]:
                 other.layers.load_state_dict(self.decoders[0].layers.state_dict())
-        # of each person, mean and spread: of the three colours, and of the code, once it is settled
+        # mean and spread of the three colours of each person
         colours = [[f(x, axis=(0, 2, 3), dtype=np.float64) for f in (np.mean, np.std)] for x in people]
         self.colours = nn.Buffer(np.maximum(colours, DULL).astype(np.float32)[..., None, None])
-        self.codes = nn.Buffer(np.tile(np.float32([[0], [1]]), (len(people), 1, code)))
+        # what `settle` measures: mean code of each person, and the map from the codes of each to those of each other
+        self.means = nn.Buffer(np.zeros((len(people), code), np.float32))
+        self.maps = nn.Buffer(np.tile(np.eye(code, dtype=np.float32), (len(people), len(people), 1, 1)))
 
     def _encoder(self, width: int, code: int, rng: np.random.Generator) -> nn.Module:
         channels = itertools.pairwise((3, width, 2 * width, 4 * width, 8 * width))
@@ -99,13 +104,14 @@ class FaceSwap(nn.Module):
         code = self.encode(x, person)
         if wearer is None or wearer == person:
             return self.decode(code, person)
-        (mean, spread), (other_mean, other_spread) = self.codes[person], self.codes[wearer]
-        return self.decode((code - mean) / spread * other_spread + other_mean, wearer)
+        moved = (code - self.means[person]) @ self.maps[person, wearer] + self.means[wearer]
+        return self.decode(moved, wearer)
 
     def settle(self, codes: Sequence[np.ndarray]) -> None:
-        """Note the mean and the spread of each person's codes, (N, code) each, of the training images."""
-        statistics = [[z.mean(axis=0), np.maximum(z.std(axis=0), DULL)] for z in codes]
-        self.load_state_dict({"codes": np.array(statistics)}, strict=False)
+        """Measure the codes (N, code) of each person's training images: their means, and the maps between them."""
+        spreads = [np.cov(z, rowvar=False) for z in codes]
+        maps = [[least_move(P, Q) for Q in spreads] for P in spreads]
+        self.load_state_dict({"means": [z.mean(axis=0) for z in codes], "maps": maps}, strict=False)
 
 
 class Decoder(nn.Module):
@@ -122,6 +128,18 @@ class Decoder(nn.Module):
     def forward(self, code: Tensor) -> Tensor:
         logits = self.layers(code)
         return mg.sigmoid(logits + self.start.reshape(logits.shape[1:]))
+
+
+def least_move(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """The symmetric matrix (k, k) that turns codes of covariance P into codes of covariance Q, and moves them least."""
+    half, inverse = _power(P, 0.5), _power(P, -0.5)
+    return inverse @ _power(half @ Q @ half, 0.5) @ inverse
+
+
+def _power(C: np.ndarray, exponent: float) -> np.ndarray:
+    """A power of a covariance; variances below LEAST of the largest count as that."""
+    values, vectors = np.linalg.eigh(C.astype(np.float64))
+    return (vectors * np.maximum(values, LEAST * values[-1]) ** exponent) @ vectors.T
 
 
 def swap_loss(model: FaceSwap, images: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
