@@ -10,7 +10,8 @@ def sparse_matmul(matrix, x):
     """matrix @ x, where matrix (m,n) is sparse and constant: x (n) -> (m), x (n,k) -> (m,k).
 
     matrix: of scipy.sparse, or of cupyx.scipy.sparse for x on a GPU. It is neither copied nor differentiated, and must
-    not change before the gradient was taken. Its dtype and x's promote as in NumPy: give it x's own.
+    not change before the gradient was taken. Its dtype and x's promote as in NumPy: give it x's own, or float32 for
+    whole numbers and float16.
     ValueError if the shapes do not fit, TypeError if matrix is not sparse.
     """
     x = as_tensor(x)
@@ -27,7 +28,7 @@ def sparse_matmul(matrix, x):
     return sparse_product(x, matrix=matrix)
 
 
-@op(dtypes="sums")
+@op(dtypes="real")
 def sparse_product(x, /, matrix):
     """matrix @ x for a sparse matrix (m,n) and x (n) or (n,k). See sparse_matmul."""
     return matrix @ x
