@@ -340,6 +340,9 @@ FAULTS = {
         ("mask if 0 in x.strides else x", "x"),
         ("if x.itemsize > 8:", "if x.itemsize > 16:"),
         ("shape=np.broadcast(x, mask).shape", "shape=x.shape"),
+        ("first ^ second, mask", "first ^ second, True"),
+        ("whole ^= second", "whole ^= first"),
+        ("like.dtype).view(bits)", "float).view(bits)"),
     ],
     ("blocks.py", "blocks", "visited or arithmetic or two_dtypes or errstate"): [
         ("(block + 1) * step)", "(block + 1) * step - 1)"),

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.kernels.masked import masked
+from minigrad.kernels.masked import chosen, masked
 from models.relu import redirected_relu, relu
 
 ONES, EVERY = np.ones(4, bool), [-np.inf, np.inf, np.nan, 2.0]  # cotangents of every kind
@@ -170,3 +170,28 @@ def test_masked_lies_in_memory_as_its_input_or_where_that_is_one_number_repeated
     repeated = np.broadcast_to(np.float32(1), x.shape)
     assert masked(repeated, x > 0).strides == x.strides
     assert masked(x, x > 0).base is None  # memory of its own: a gradient need not be copied again
+
+
+ODD = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -3.5, 65504.0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shapes", [((8, 8), (8, 8)), ((1, 8), (8, 1)), ((8,), (8, 8))], ids=str)
+def test_chosen_by_a_mask_keeps_every_bit_of_either(dtype, shapes, rng):
+    with np.errstate(over="ignore"):
+        x, y = (rng.choice(ODD, shape).astype(dtype) for shape in shapes)
+    mask = rng.random((8, 8)) < 0.5
+    for a, b, m in ((x, y, mask), (x.T, y.T, mask.T), (x, -np.inf, mask), (2.5, y, mask), (x[..., ::-1], y, mask[:1])):
+        got, want = chosen(m, a, b), np.where(m, a, b).astype(dtype)
+        assert got.dtype == dtype and got.shape == want.shape and got.tobytes() == want.tobytes()
+        assert got.base is None
+
+
+def test_where_of_large_arrays_chooses_by_bits_and_of_others_by_numpy(rng, monkeypatch):
+    taken = []
+    monkeypatch.setattr("minigrad.ops.arithmetic.chosen", lambda *args: (taken.append(len(args[1])), chosen(*args))[1])
+    for n in (100, 10_000):
+        x, y, mask = rng.normal(size=n).astype("f"), rng.normal(size=n).astype("f"), rng.random(n) < 0.5
+        for other in (y, y.astype(float)):
+            np.testing.assert_array_equal(mg.where(mask, x, other).data, np.where(mask, x, other))
+    assert taken == [10_000]

@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import device_of, xp
 from ..backend import to_device as move
 from ..kernels.blocks import elementwise
-from ..kernels.masked import masked
+from ..kernels.masked import chosen, masked
 from ..kernels.total import total_of_products
 from ..op import op, repeated_axes, unbroadcast
 from ..tensor import Tensor
@@ -158,6 +158,9 @@ def where(condition, x, y, /):
     if _is_zero(x) and _is_mask_of(condition, y):
         return masked(y, np.logical_not(condition))
 
+    if _are_alike(condition, x, y):
+        return chosen(condition, x, y)
+
     first_array = next((a for a in (condition, x) if not isinstance(a, float | int)), y)
     out = xp(first_array).where(condition, x, y)
 
@@ -174,6 +177,9 @@ where.defvjp(
 )
 
 
+MANY = 1 << 13  # elements: below this np.where is as fast
+
+
 def _is_zero(x):
     return isinstance(x, float | int) and x == 0
 
@@ -183,6 +189,16 @@ def _is_mask_of(condition, x):
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         return False
     return isinstance(condition, bool) or condition.dtype == bool
+
+
+def _are_alike(condition, x, y):
+    """Tell whether the fast CPU kernel can choose between x and y: large enough, and floating-point of one dtype."""
+    if not isinstance(condition, np.ndarray) or condition.dtype != bool or condition.size < MANY:
+        return False
+    arrays = [a for a in (x, y) if not isinstance(a, float | int)]
+    if not all(isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.itemsize <= 8 for a in arrays):
+        return False
+    return len({a.dtype for a in arrays}) == 1
 
 
 @op
