@@ -28,6 +28,7 @@ from minigrad.ops.elementwise import sigmoid_gradient, tanh_gradient
 from minigrad.ops.linear_recurrence import pull_states, push_states
 from minigrad.ops.matmul import contract, row_products
 from minigrad.ops.normalize import deviation, moments, scale_and_shift, standardize_gradient
+from minigrad.ops.padding import extend, fold_back
 from minigrad.ops.pool import max_pool2d_gather, max_pool2d_scatter, sum_pool2d, sum_unpool2d
 from minigrad.ops.recurrent import gru_states, lstm_states
 from minigrad.ops.resample import grid_sample_bilinear, grid_sample_grid, grid_sample_input
@@ -198,6 +199,9 @@ for mode in ("constant", "edge", "reflect"):
     case("pad", lambda x, mode=mode: mg.pad(x, ((0, 1), (2, 1)), mode), real(2, 3))
     case("pad", lambda x, mode=mode: mg.pad(x, 1, mode), real(2, 3))
 case("pad", lambda x: mg.pad(x, (0, 2), constant_values=-1.5), real(2, 3))
+for mode in ("edge", "reflect"):
+    case("extend", lambda x, mode=mode: extend(x, ((0, 1), (2, 1)), mode), real(2, 3))
+    case("fold_back", lambda x, mode=mode: fold_back(x, ((0, 1), (2, 1)), mode), real(3, 6))
 case("roll", lambda x: mg.roll(x, 2), real(2, 3))
 case("roll", lambda x: mg.roll(x, -1, axis=-1), real(2, 3))
 case("roll", lambda x: mg.roll(x, (1, -2), axis=(0, 1)), real(2, 3))

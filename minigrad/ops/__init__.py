@@ -108,6 +108,7 @@ _INTERNAL |= {
     "gelu_gradient",
     "softmax_gradient",
 }
+_INTERNAL |= {"extend", "fold_back"}
 _INTERNAL |= {"max_pool2d_gather", "max_pool2d_scatter", "sum_pool2d", "sum_unpool2d"}
 _INTERNAL |= {"gru_states", "lstm_states", "push_states", "pull_states"}
 _INTERNAL |= {"grid_sample_bilinear", "grid_sample_input", "grid_sample_grid"}

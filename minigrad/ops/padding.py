@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import xp
+from ..op import op
 from ..tensor import Tensor
-from .shape import scatter, take
+from .shape import scatter
 
 
 def pad(x, pad_width, mode="constant", constant_values=0.0):
@@ -26,15 +27,11 @@ def pad(x, pad_width, mode="constant", constant_values=0.0):
     if mode not in ("edge", "reflect"):
         raise ValueError(f"pad: unknown mode {mode!r}; choose 'constant', 'edge' or 'reflect'")
 
-    # padding an axis is a selection: pad its indices, and take those. So the gradient is take's
     for axis, (n, pair) in enumerate(zip(x.shape, widths)):
-        if pair == (0, 0):
-            continue
         too_short = max(pair) >= n if mode == "reflect" else n == 0
-        if too_short:
+        if any(pair) and too_short:
             raise ValueError(f"pad: mode {mode!r} cannot add {max(pair)} elements to axis {axis} of length {n}")
-        x = take(x, np.pad(np.arange(n), pair, mode=mode), axis)
-    return x
+    return extend(x, tuple(widths), mode)
 
 
 def _pad_constant(x, widths, value):
@@ -47,3 +44,47 @@ def _pad_constant(x, widths, value):
     border = xp(x.data).full(shape, value, x.dtype)
     border[inside] = 0
     return out + border
+
+
+# ---- borders made of x itself: each is a copy of a line of x, so its gradient goes back to that line -----------------
+
+
+@op
+def extend(x, /, widths, mode):
+    """Surround x with copies of its own lines, "edge" or "reflect"."""
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
+    out = xp(x).empty_like(x, shape=shape)  # it lies in memory as x does
+    out[tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))] = x
+    for axis, (n, pair) in enumerate(zip(x.shape, widths)):
+        for line, source in _borders(n, pair, mode):
+            out[_line(axis, line)] = out[_line(axis, pair[0] + source)]
+    return out
+
+
+@op
+def fold_back(x, /, widths, mode):
+    """Add every line of the border to the line that it is a copy of, and cut it off: the adjoint of extend."""
+    out = x.astype(np.float32) if x.dtype == np.float16 else x  # float16 is summed in float32
+    for axis, pair in enumerate(widths):
+        if any(pair):
+            n = out.shape[axis] - sum(pair)
+            middle = out[_line(axis, slice(pair[0], pair[0] + n))].copy(order="K")
+            for line, source in _borders(n, pair, mode):
+                middle[_line(axis, source)] += out[_line(axis, line)]
+            out = middle
+    return out.astype(x.dtype, copy=False)
+
+
+extend.defvjp(x=lambda g, out, x, widths, mode: fold_back(g, widths, mode))
+fold_back.defvjp(x=lambda g, out, x, widths, mode: extend(g, widths, mode))
+
+
+def _borders(n, pair, mode):
+    """List the lines that a border adds to an axis of length n: (its place when padded, the place in x of its copy)."""
+    places = np.pad(np.arange(n), pair, mode=mode).tolist()
+    return [(i, places[i]) for i in (*range(pair[0]), *range(pair[0] + n, len(places)))]
+
+
+def _line(axis, where):
+    """The index of one line, or of a slice, along an axis."""
+    return (slice(None),) * axis + (where,)
