@@ -15,9 +15,8 @@ import time
 import numpy as np
 
 import minigrad as mg
-from demos import figures, options
+from demos import figures, networks, options
 from demos.data.photos import photo, write
-from demos.data.weights import NAMES, find_weights, load_features
 from demos.pixels import OPTIMIZERS, estimate, paint
 from demos.results import Results
 from demos.style_studies import study, study_work
@@ -40,8 +39,7 @@ def add_options(parser) -> None:
         help=f"as --content, and its share; may be given several times (default: {STYLE})",
     )  # fmt: skip
     add("--size", type=options.whole(32), default=256, help="pixels of the shorter side (default: 256)")
-    add("--features", choices=NAMES, help="network (default: squeezenet with its weights at hand, else random)")
-    add("--weights", type=options.named, metavar="FILE", help="those of --features, .safetensors or torchvision's .pth")
+    networks.add_options(parser)
     add("--content-layers", nargs="+", metavar="LAYER", help="layers whose activations are kept")
     add("--layers", nargs="+", metavar="LAYER", help="layers whose Gram matrices are matched")
     add("--beta", type=options.weight, help=f"weight of the style, the content's being 1 (default: {BETA:g})")
@@ -63,7 +61,7 @@ def main(args) -> None:
     keep_memory()
     if args.quick:
         args.size, args.evaluations = min(args.size, 64), min(args.evaluations, 4)
-    name, features = choose_features(args)
+    name, features = networks.choose_features(args)
     pictures, shares = read_styles(args.style or [[STYLE]])
     recipe = choose_recipe(name, args)
     beta = args.beta if args.beta is not None else 1.0 if args.fixed_weights else BETA
@@ -79,15 +77,6 @@ def main(args) -> None:
 
 
 # ---- choices ---------------------------------------------------------------------------------------------------------
-
-
-def choose_features(args) -> tuple[str, Features]:
-    """Load the network asked for, or the best one that needs no download, and print its name."""
-    name = args.features or ("squeezenet" if args.weights or find_weights("squeezenet") else "random")
-    features = load_features(name, args.weights).to(args.device)
-    why = "" if args.features or name != "random" else "; --features squeezenet downloads 5 MB once and paints better"
-    print(f"network: {name}{why}")
-    return name, features
 
 
 def read_styles(options: list[list[str]]) -> tuple[list[str], list[float]]:
