@@ -40,6 +40,7 @@ DEMOS = [
     "checkerboard",
     "benchmark",
 ]
+OVER_ALL = ["gallery"]  # what is done with the demos together
 
 
 def main(argv: list[str]) -> int:
@@ -60,21 +61,23 @@ def _run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         return _list()
     name = argv[0]
-    if name not in DEMOS:
-        print(f"demos: there is no demo {name!r}; there are {', '.join(DEMOS)}", file=sys.stderr)
+    if name not in DEMOS + OVER_ALL:
+        known = ", ".join(DEMOS + OVER_ALL)
+        print(f"demos: there is no demo {name!r}; there are {known}", file=sys.stderr)
         return 2
     who = f"demos {name}"
     try:
         demo = _demo(name)
     except ModuleNotFoundError as error:
         return _fail(who, f'{error}; pip install -e ".[demos]" brings what the demos need')
-    args = _parser(name, demo).parse_args(argv[1:])
+    parser = _parser(name, demo) if name in DEMOS else _parser_over_all(name, demo)
+    args = parser.parse_args(argv[1:])
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         with _stoppable(), lock.held(args.out, f"python -m {who}"):
             demo.main(args)
     except KeyboardInterrupt as stop:
-        can_resume = hasattr(demo, "EPOCHS")
+        can_resume = hasattr(args, "resume")
         command = shlex.join([*argv, *["--resume"] * (can_resume and "--resume" not in argv)])
         print(f"\nstopped; {'go on' if can_resume else 'start again'} with: python -m demos {command}")
         return 128 + (stop.args[0] if stop.args else signal.SIGINT)
@@ -92,6 +95,9 @@ def _run(argv: list[str]) -> int:
 def _list() -> int:
     print("python -m demos NAME [--help], where NAME is one of\n")
     for name in DEMOS:
+        print(f"  {name:<22}{_demo(name).__doc__.splitlines()[0]}")
+    print("\nor, over all of these,\n")
+    for name in OVER_ALL:
         print(f"  {name:<22}{_demo(name).__doc__.splitlines()[0]}")
     return 0
 
@@ -153,6 +159,18 @@ def _parser(name: str, demo) -> argparse.ArgumentParser:
         add("--resume", action="store_true", help="go on where an interrupted run stopped")
     if hasattr(demo, "add_options"):
         demo.add_options(parser)
+    return parser
+
+
+def _parser_over_all(name: str, module) -> argparse.ArgumentParser:
+    """Return the options of what works on the results of all demos."""
+    parser = argparse.ArgumentParser(
+        f"python -m demos {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    help = "folder whose folders hold the results (default: out)"
+    parser.add_argument("--out", type=options.folder, default=Path("out"), help=help)
+    if hasattr(module, "add_options"):
+        module.add_options(parser)
     return parser
 
 

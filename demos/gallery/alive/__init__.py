@@ -1,0 +1,33 @@
+"""The parts of the gallery that move: each a script in this folder and a function that writes its data.
+
+NAME.js is a plain script that registers one function with the page:
+
+    alive.register("NAME", function (element, data) {...})
+
+The page holds <div class="alive" data-widget="NAME"></div> in the section of the widget's system. When it is loaded, it
+calls the function with this element, which is the script's to fill, and the data, once. What the function throws is
+shown in place of the widget, and told on the console.
+
+ALIVE says for each NAME where it stands, where its data come from, and its title:
+
+    NAME: (system, write, title)
+
+system: the name of a demo, or "" for the page's introduction. write(folder): the data of the widget, anything that
+json.dumps takes (arrays as base64 of their bytes, say), read from the folder of that system's results, out/SYSTEM;
+None if what it needs is not there, and then the page leaves the widget out. Data stand in the page itself, since a page
+that was opened from the disk may fetch nothing. They should be small: the whole gallery has 15 MB.
+
+Scripts run under a content security policy: no eval, no requests, no HTML attributes such as onclick or style; set
+element.style.width = ".." and call addEventListener instead. Colours come from the custom properties of style.css
+(--ink, --paper, --faint, --line, --accent), which know the light and the dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Write = Callable[[Path], Any]
+
+ALIVE: dict[str, tuple[str, Write, str]] = {}
