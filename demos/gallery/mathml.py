@@ -68,7 +68,8 @@ class _Reader:
         if token in "}_^":
             raise ValueError(f"the formula {self.formula!r} has a {token} too many")
         if token.startswith(r"\text{"):
-            return f"<mtext>{escape(token[6:-1]).replace(' ', '\N{NO-BREAK SPACE}')}</mtext>"  # spaces at its ends count, too
+            words = escape(token[6:-1]).replace(" ", "\N{NO-BREAK SPACE}")  # spaces at the ends count, too
+            return f"<mtext>{words}</mtext>"
         if token.startswith("\\"):
             return self.command(token[1:])
         if token[-1].isdigit():
