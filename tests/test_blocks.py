@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.kernels import softmax as softmax_kernels
 from minigrad.kernels import standardize as kernels
 from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks
 from minigrad.kernels.total import PIECE, total, total_of_products
@@ -96,6 +97,23 @@ def test_sums_and_sums_of_products_are_those_in_float64(axes, rng):
 def test_scalar_products_of_any_length_count_every_number(length, rng):
     x, y = rng.integers(1, 9, (2, 3, length)).astype(np.float64)
     np.testing.assert_array_equal(total_of_products(x, y, (1,)), (x * y).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("axes", [(3,), (0,), (1, 2), (0, 1, 2, 3)], ids=str)
+@pytest.mark.parametrize("small", [True, False])
+def test_softmax_its_logarithm_and_its_gradient_follow_the_formulas(axes, small, rng):
+    a, c = (large(rng)[:2, :, :9, :8] if small else large(rng) for _ in range(2))
+    scores, g = (100 + 5 * a).astype(np.float64), c.astype(np.float64)
+    e = np.exp(scores - 100)
+    y = e / e.sum(axis=axes, keepdims=True)
+    gx = y * (g - (g * y).sum(axis=axes, keepdims=True))
+
+    for x, cotangent in zip(layouts(scores.astype(np.float32)), reversed(list(layouts(c)))):
+        out = softmax_kernels.softmax(x, axes)
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out, y, rtol=1e-4, atol=1e-12)
+        np.testing.assert_allclose(softmax_kernels.log_softmax(x, axes), np.log(y), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(softmax_kernels.softmax_gradient(cotangent, out, axes), gx, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (2, 3), (1, 2, 3), (3,), (1,)], ids=str)

@@ -58,6 +58,14 @@ def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable
     parallel(some, -(-n // step), PASS * first.size)
 
 
+def in_blocks_of_whole(axis: tuple[int, ...], f: Callable[..., Any], first: Any, *xs: Any) -> None:
+    """Call f on blocks that hold these axes whole, for an f that sums over them; on a GPU, on everything at once."""
+    if isinstance(first, np.ndarray):
+        in_blocks(f, first, *xs, axes=[i for i in range(first.ndim) if i not in axis])
+    else:
+        f(first, *xs)
+
+
 def elementwise(f: Callable[..., Any], *xs: Any) -> Any:
     """Return f(*xs) for an arithmetic function f of arrays and numbers, on any device.
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ..backend import Array, xp
-from .blocks import in_blocks
+from .blocks import in_blocks_of_whole
 from .total import total, total_of_products
 
 Axes = tuple[int, ...]
@@ -30,7 +28,7 @@ def moments(x: Array, axis: Axes) -> tuple[Array, Array]:
         centred = x - mean
         var[...] = total_of_products(centred, centred, axis) / n
 
-    _visit(block, x, mean, var, axis=axis)
+    in_blocks_of_whole(axis, block, x, mean, var)
     return mean, var
 
 
@@ -42,7 +40,7 @@ def standardize(x: Array, mean: Array, deviation: Array) -> Array:
         xp(x).subtract(x, mean, out=out)
         out *= factor
 
-    _visit(block, out, x, mean, 1 / deviation, axis=())
+    in_blocks_of_whole((), block, out, x, mean, 1 / deviation)
     return out
 
 
@@ -59,7 +57,7 @@ def standardize_gradient(g: Array, y: Array, deviation: Array, axis: Axes) -> Ar
         xp(y).subtract(g, out, out=out)
         out *= factor
 
-    _visit(block, out, g, y, 1 / deviation, axis=axis)
+    in_blocks_of_whole(axis, block, out, g, y, 1 / deviation)
     return out
 
 
@@ -73,13 +71,5 @@ def scale_and_shift(x: Array, w: Array, b: Array) -> Array:
         xp(x).multiply(x, w, out=out)
         out += b
 
-    _visit(block, out, x, w, b, axis=())
+    in_blocks_of_whole((), block, out, x, w, b)
     return out
-
-
-def _visit(f, first: Array, *xs: Array, axis: Axes) -> None:
-    """Call f on blocks that hold axis whole; on a GPU, on everything at once."""
-    if isinstance(first, np.ndarray):
-        in_blocks(f, first, *xs, axes=[i for i in range(first.ndim) if i not in axis])
-    else:
-        f(first, *xs)

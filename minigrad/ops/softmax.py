@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from ..backend import xp
-from ..kernels.total import total, total_of_products
+from ..kernels import softmax as kernels
+from ..kernels.total import total
 from ..op import op, unbroadcast
 from .arithmetic import where
 from .elementwise import exp, sigmoid
@@ -23,7 +24,8 @@ from .shape import check_axes
 def logsumexp(x, /, axis=None, keepdims=False):
     """log sum e**x = c + log sum e**(x - c), where c is the largest element. -inf if all are, or if there are none."""
     axis = checked_axis("logsumexp", axis, x)
-    top = _largest(x, axis)
+    x = _floating(x)
+    top = x.max(axis=axis, keepdims=True) if x.size else x.sum(axis=axis, keepdims=True)
     top = xp(x).where(xp(x).isfinite(top), top, 0)  # inf - inf would be NaN
     e = xp(x).exp(x - top)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the right answer
@@ -56,9 +58,7 @@ logaddexp.defvjp(
 @op(dtypes="real")
 def softmax(x, /, axis=-1):
     """e**x / sum e**x along an axis (or several)."""
-    axis = checked_axis("softmax", axis, x)
-    e = xp(x).exp(x - _largest(x, axis))
-    return e / total(e, axis, True)
+    return kernels.softmax(_floating(x), check_axes("softmax", axis, x.ndim))
 
 
 # d out_i / dx_j = out_i (1 if i = j else 0) - out_i out_j, so g J = out (g - sum g out)
@@ -68,9 +68,7 @@ softmax.defvjp(x=lambda g, out, x, axis: softmax_gradient(g, out, axis))
 @op(dtypes="real")
 def softmax_gradient(c, y, /, axis):
     """y (c - sum c y): the gradient of sum c * softmax(x), where y = softmax(x). One op: attention needs it often."""
-    out = c - total_of_products(c, y, check_axes("softmax", axis, y.ndim))
-    out *= y
-    return out
+    return kernels.softmax_gradient(c, y, check_axes("softmax", axis, y.ndim))
 
 
 softmax_gradient.defvjp(
@@ -82,19 +80,13 @@ softmax_gradient.defvjp(
 @op(dtypes="real")
 def log_softmax(x, /, axis=-1):
     """x - log sum e**x along an axis (or several)."""
-    axis = checked_axis("log_softmax", axis, x)
-    shifted = x - _largest(x, axis)
-    if not x.size:  # the sum of nothing would be log 0
-        return shifted
-    return shifted - xp(x).log(total(xp(x).exp(shifted), axis, True))
+    return kernels.log_softmax(_floating(x), check_axes("log_softmax", axis, x.ndim))
 
 
 # d out_i / dx_j = (1 if i = j else 0) - softmax_j, so g J = g - softmax sum g
 log_softmax.defvjp(x=lambda g, out, x, axis: g - exp(out) * sum(g, axis, keepdims=True))
 
 
-def _largest(x, axis):
-    """Return the largest elements along axis, 0 if there are none; as floats, since unsigned integers wrap below 0."""
-    if x.size:
-        return 1.0 * x.max(axis=axis, keepdims=True)
-    return 1.0 * x.sum(axis=axis, keepdims=True)
+def _floating(x):
+    """Return whole numbers as floats: unsigned ones would wrap when the largest is subtracted."""
+    return x if x.dtype.kind == "f" else 1.0 * x
