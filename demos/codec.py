@@ -28,7 +28,7 @@ import numpy as np
 
 import minigrad as mg
 from demos import arithmetic_coding
-from demos.training import batches
+from demos.step import batches
 from minigrad import Tensor, no_grad, saving
 from models.compression import Compressor, log_mass
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from demos.results import Results
-from demos.training import PLAIN, Step, apply, batches, train
+from demos.step import PLAIN, Step, batches
+from demos.training import apply, train
 from minigrad import Tensor, nn, no_grad
 
 BATCH = 250  # images that see and decode take at a time

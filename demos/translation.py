@@ -19,7 +19,7 @@ from demos.data.pairs import Corpus, Vocabulary, read_pairs
 from demos.evaluation.sentences import are_right, lexicon, references, word_by_word, word_error_rate
 from demos.files import written_whole
 from demos.run import Run
-from demos.training import ClippedStep, batches
+from demos.step import ClippedStep, batches
 from minigrad import no_grad, optim
 from models.translation import Translator, Written, beam, greedy, translation_loss
 

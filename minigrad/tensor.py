@@ -37,7 +37,7 @@ and 4 x w = 24.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -178,22 +178,31 @@ def grad(y: Tensor, xs: Any, g: Any = None, create_graph: bool = False) -> Any:
     return zeros[0] if one else zeros
 
 
-def reverse(order: list[Tensor], xs: Sequence[Tensor], g: Any, as_leaves: bool = False) -> list[Tensor | None]:
+def reverse(
+    order: list[Tensor],
+    xs: Sequence[Tensor],
+    g: Any,
+    as_leaves: bool = False,
+    take: Callable[[Tensor, Tensor], Any] | None = None,
+) -> list[Tensor | None]:
     """Walk from order[0] back to xs and return each x's gradient, None for an x that it does not depend on.
 
     order: a result and its ancestors. g: the cotangent of the result. as_leaves: stop at each x, as if it were a leaf
-    (recompute.py replaces parts of a graph).
+    (recompute.py replaces parts of a graph). take(x, its gradient), if given, is called during the walk, as soon as it
+    comes to an x, and has to copy what it keeps; nothing is returned then (distributed.py sends gradients meanwhile).
     """
     changes.check(order)
     wanted = {id(x) for x in xs}
-    found = _walk(order, _first_cotangent(order[0], g), wanted, as_leaves)
+    found = _walk(order, _first_cotangent(order[0], g), wanted, as_leaves, take)
     held = {id(t.data) for t in order}
     held |= {id(t.data) for made in order for t in made._inputs if isinstance(t, Tensor) and not t._requires_grad}
     held |= {id(g.data)} if isinstance(g, Tensor) else set()
     return [_unshared(found[id(x)], held) if id(x) in found else None for x in xs]
 
 
-def _walk(order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool) -> dict[int, Tensor]:
+def _walk(
+    order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool, take: Callable[[Tensor, Tensor], Any] | None
+) -> dict[int, Tensor]:
     """The reverse walk. order: a result and its ancestors, newest first -> {id: cotangent} of the wanted tensors."""
     useful = _on_the_way(order, wanted)
     cotangents, found = {id(order[0]): g}, {}
@@ -202,7 +211,10 @@ def _walk(order: list[Tensor], g: Tensor, wanted: set[int], as_leaves: bool) -> 
         if gt is None:
             continue
         if id(t) in wanted:
-            found[id(t)] = gt
+            if take is None:
+                found[id(t)] = gt
+            else:
+                take(t, gt)
         if t._op is None or (as_leaves and id(t) in wanted):
             continue
         for x, gx in t._op.pull_back(gt, t, useful):

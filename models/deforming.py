@@ -22,6 +22,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, nn
+from minigrad.ops.collective import batch_mean
 
 from .coder import FEATURES, SLOPE, FeatureEncoder, SmoothDecoder
 from .warp import displacement, identity_logit, increments, integral_warp, look_up
@@ -237,7 +238,7 @@ def loss_of_output(
         known = ", ".join(map(repr, DISTANCES))
         raise ValueError(f"loss_of_output: unknown distance {distance!r}; it must be one of {known}")
     moved = displacement(made.warp)
-    mean_shift = mg.square(moved.mean(axis=0)).mean()
+    mean_shift = mg.square(batch_mean(moved)).mean()
     return DISTANCES[distance](made.output, x) + neighbours_apart(moved, order=1) * smooth + mean_shift * drift
 
 

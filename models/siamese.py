@@ -16,6 +16,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, nn
+from minigrad.ops.collective import whole_batch
 
 MARGIN = 8.0  # near 12, the distance that random weights give: far below it, all pairs first collapse to 0
 EPS = 1e-6
@@ -72,12 +73,13 @@ def pair_loss(model: nn.Module, x: Tensor, labels: Tensor, loss: str = "contrast
     """The loss over all pairs of a batch: x (N, ..), labels (N,) -> the mean of two means, one for each kind of pair.
 
     N embeddings make N (N - 1) / 2 pairs. Most are of two classes, so each kind gets half of the weight; a kind without
-    pairs counts 0.
+    pairs counts 0. Where several processes share the batch, each embeds its images, and all take the pairs of all.
     """
     if loss not in LOSSES:
         raise ValueError(f"pair_loss: unknown loss {loss!r}; it must be one of {', '.join(map(repr, LOSSES))}")
     # the matrices of all pairs, in which each stands twice
-    N, e = len(x), model(x)
+    e, labels = whole_batch(model(x)), whole_batch(labels)
+    N = len(e)
     y = (labels.reshape(N, 1) != labels).astype(e.dtype)  # (N, N)
     same = 1 - y - Tensor(np.eye(N, dtype=e.dtype)).to(e.device)  # no image is a pair with itself
     values = LOSSES[loss](distance(e.reshape(N, 1, -1), e), y, margin)

@@ -24,6 +24,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, nn
+from minigrad.ops.collective import mean_of_items
 
 PAD, START, END = 0, 1, 2
 FAR = -1e9  # the score of what is not there: softmax makes it 0
@@ -95,7 +96,9 @@ def translation_loss(model: Translator, source: Tensor, target: Tensor) -> Tenso
     """Return the mean of -log p over the words of target (N,L), given source (N,S); padding counts nothing."""
     source, target = (Tensor.wrap(t.data[:, : _longest(t.data)]) for t in (source, target))
     scores = model(source, target)
-    return mg.cross_entropy(scores.reshape(-1, scores.shape[2]), target.data[:, 1:].reshape(-1), ignore_index=PAD)
+    words = target.data[:, 1:].reshape(-1)
+    loss = mg.cross_entropy(scores.reshape(-1, scores.shape[2]), words, ignore_index=PAD)
+    return mean_of_items(loss, int((words != PAD).sum()))
 
 
 def _longest(rows) -> int:

@@ -23,6 +23,7 @@ import minigrad as mg
 from minigrad.kernels.geometry import Geometry
 from minigrad.ops.activations import gelu_by_erf, gelu_gradient, rectified_gradient
 from minigrad.ops.arithmetic import sum_of_products
+from minigrad.ops.collective import all_gather, all_reduce
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
 from minigrad.ops.elementwise import sigmoid_gradient, tanh_gradient
 from minigrad.ops.linear_recurrence import pull_states, push_states
@@ -566,3 +567,22 @@ case(
 )
 case("gru_cell", mg.gru_cell, real(1, 2), real(1, 1), real(3, 2), real(3, 1), real(3), real(3))
 case("lstm_cell", mg.lstm_cell, real(1, 2), real(1, 1), real(1, 1), real(4, 2), real(4, 1), real(4))
+
+
+# ---- between processes: tests/ranks has real ones --------------------------------------------------------------------
+
+
+class SecondOfTwo:
+    """A rank whose only companion has zeros everywhere, also as cotangents."""
+
+    rank, size = 1, 2
+
+    def sum(self, x):
+        return x.copy()
+
+    def gather(self, x, counts):
+        return np.concatenate([np.zeros((counts[0], *x.shape[1:]), x.dtype), x])
+
+
+case("all_reduce", lambda x: all_reduce(x, SecondOfTwo()), real(2, 3))
+case("all_gather", lambda x: all_gather(x, SecondOfTwo(), (3, 2)), real(2, 3))

@@ -7,7 +7,8 @@ import pytest
 
 import minigrad as mg
 from demos.run import Run
-from demos.training import ClippedStep, Step, train
+from demos.step import ClippedStep, Step
+from demos.training import train
 from minigrad import nn, optim
 from models.autoencoder import DenseAutoencoder
 from models.deforming import Codes, DeformingAutoencoder

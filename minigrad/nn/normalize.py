@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import ops
-from ..backend import xp
+from ..backend import Array, xp
 from ..op import real
+from ..ops.collective import batch_size, share, standardize_batch
 from ..ops.normalize import affine_channels, moments, standardize_by
 from ..tensor import Tensor
 from .module import Buffer, Module, Parameter
@@ -33,6 +36,7 @@ class BatchNorm1d(Module):
 
     Training uses the batch's own mean and variance, and keeps a running average of them (of the unbiased variance), in
     which the newest has the weight momentum. Evaluation uses that average. Ioffe & Szegedy 2015, arXiv 1502.03167.
+    A batch that is shared among ranks (ops/collective.py) has one mean and one variance on all of them.
     """
 
     ndims: tuple[int, ...] = (2, 3)
@@ -56,13 +60,20 @@ class BatchNorm1d(Module):
 
         # one value has no variance
         axes = (0, *range(2, x.ndim))
-        n = x.size // C
+        n = batch_size(x) * math.prod(x.shape[2:])
         if n < 2:
             raise ValueError(f"{name}: x has shape {x.shape}, one value per channel; training needs at least two")
         (x,) = real(x)
-        mean, var = moments(x, axes)
+        standard, mean, var = self._standard(x, axes)
         self._track(mean, var * (n / (n - 1)))
-        return affine_channels(standardize_by(x, axes, self.eps, mean, var), self.weight, self.bias)
+        return affine_channels(standard, self.weight, self.bias)
+
+    def _standard(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Array, Array]:
+        """Standardise x by the batch's own moments -> the result, mean, variance."""
+        if share() is not None:
+            return standardize_batch(x, axes, self.eps)
+        mean, var = moments(x, axes)
+        return standardize_by(x, axes, self.eps, mean, var), mean, var
 
     def _track(self, mean, var) -> None:
         """Move the running statistics towards the batch's."""

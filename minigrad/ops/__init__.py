@@ -111,6 +111,7 @@ _INTERNAL |= {
 _INTERNAL |= {"extend", "fold_back"}
 _INTERNAL |= {"max_pool2d_gather", "max_pool2d_scatter", "sum_pool2d", "sum_unpool2d"}
 _INTERNAL |= {"gru_states", "lstm_states", "push_states", "pull_states"}
+_INTERNAL |= {"all_reduce", "all_gather"}
 _INTERNAL |= {"grid_sample_bilinear", "grid_sample_input", "grid_sample_grid"}
 
 vars(methods.ops).update({name: f for name, f in globals().items() if callable(f)})  # Tensor's operators find them here
