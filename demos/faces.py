@@ -59,8 +59,11 @@ def main(args) -> None:
     codes = [posterior(model, images, run.device)[0] for images in (task.x, task.y)]
     scores = probe(codes, pca, task, run)
     draw_samples(model, pca, task, run)
-    figures.image_rows(traverse(model, codes, task, scores, run), run.out / "traversals.png", 0.85)
+    names, moves, face = attributes(codes, task, scores)
+    figures.image_rows(traverse(model, names, moves, face, run), run.out / "traversals.png", 0.85)
     figures.image_rows(interpolate(model, codes[1], run), run.out / "interpolations.png", 0.85)
+    run.keep("vae", model.state_dict())
+    run.keep("attributes", {"moves": moves, "codes": np.concatenate([face[None], codes[1][:SHOWN]])}, names=names)
     run.save()
 
 
@@ -210,21 +213,27 @@ def _decode(model: ConvVAE, codes: np.ndarray, run: Run) -> np.ndarray:
 # ---- walks -----------------------------------------------------------------------------------------------------------
 
 
-def traverse(
-    model: ConvVAE, codes: list[np.ndarray], task: KnownFaces, scores: np.ndarray, run: Run
-) -> dict[str, np.ndarray]:
-    """Move an unseen face along the attributes that the code predicts best, or along PCA of the codes."""
-    if task.names:
-        mean, spread = task.x_known.mean(axis=0), task.x_known.std(axis=0)
-        moves = directions(codes[0], (task.x_known - mean) / spread)
-        best = np.sort(np.argsort(-scores)[:ROWS])
-        moves, names = moves[best], np.array(task.names)[best]
-        face = np.argmin(np.abs((task.y_known - mean) / spread).max(axis=1))  # the least unusual one
-    else:
+def attributes(
+    codes: list[np.ndarray], task: KnownFaces, scores: np.ndarray
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Find the attributes that the code predicts best, or else axes of PCA of the codes.
+
+    -> their names; how the code changes by one standard deviation of each, (a, k); and an unseen face's code, (k,).
+    """
+    if not task.names:
         axes = PCA(codes[0], ROWS)
         moves = axes.components * axes.encode(codes[0]).std(axis=0)[:, None]
-        names, face = [f"direction {i + 1}" for i in range(ROWS)], 0
-    walks = codes[1][face] + STEPS[:, None] * moves[:, None]  # (rows, steps, k)
+        return [f"direction {i + 1}" for i in range(ROWS)], moves, codes[1][0]
+    mean, spread = task.x_known.mean(axis=0), task.x_known.std(axis=0)
+    moves = directions(codes[0], (task.x_known - mean) / spread)
+    best = np.sort(np.argsort(-scores)[:ROWS])
+    face = np.argmin(np.abs((task.y_known - mean) / spread).max(axis=1))  # the least unusual one
+    return [task.names[i] for i in best], moves[best], codes[1][face]
+
+
+def traverse(model: ConvVAE, names: list[str], moves: np.ndarray, face: np.ndarray, run: Run) -> dict[str, np.ndarray]:
+    """Move a face's code along each of the attributes -> rows of images."""
+    walks = face + STEPS[:, None] * moves[:, None]  # (rows, steps, k)
     images = _decode(model, walks.reshape(-1, CODE), run)
     return dict(zip(names, images.reshape(len(names), len(STEPS), *images.shape[1:]), strict=True))
 

@@ -6,7 +6,7 @@ seed and the number of epochs, so that training a network and applying one take 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from demos.results import Results
 from demos.step import PLAIN, Step, batches
 from demos.training import apply, train
-from minigrad import Tensor, nn, no_grad
+from minigrad import Tensor, nn, no_grad, saving
 
 BATCH = 250  # images that see and decode take at a time
 
@@ -112,6 +112,10 @@ class Run:
                 code = type(codes)(*(self.tensor(part[index]) for part in codes))
                 decoded.append(model.decode(code))
         return _joined(decoded)
+
+    def keep(self, name: str, arrays: Mapping[str, np.ndarray], **notes: Any) -> None:
+        """Write arrays, a model's state_dict for example, and notes to name.safetensors in the run's folder."""
+        saving.save(self.out / f"{name}.safetensors", arrays, self.settings | notes)
 
     def save(self) -> None:
         """Write metrics.json into the run's folder."""

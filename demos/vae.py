@@ -69,6 +69,7 @@ def main(args) -> None:
     samples = {k: sample(vaes[k], plain[k], digits.x, run) for k in CODES}
     judge_samples(samples, digits, run)
     draw(vaes, plain, samples[5], digits, run)
+    keep(vaes, plain, digits, run)
     run.save()
 
 
@@ -196,6 +197,19 @@ def judge_samples(samples: dict[int, dict[str, np.ndarray]], digits: Digits, run
         for i, name in enumerate(("Frechet distance", "confident share", "class entropy")):
             baselines = {"autoencoder": unit[i], "matched_Gaussian": matched[i], "training_images": real[i]}
             run.results.add(f"samples, k = {k}: {name}", ours[i], **baselines)
+
+
+def keep(vaes: dict[int, DenseVAE], plain: dict[int, DenseAutoencoder], digits: Digits, run: Run) -> None:
+    """Keep the networks of few numbers, and the codes that they give the test images: the gallery decodes others."""
+    models = {"vae-k2": vaes[2], "vae-k5": vaes[5], "autoencoder-k2": plain[2]}
+    for name, model in models.items():
+        run.keep(name, model.state_dict())
+    codes = {
+        "vae-k2": posterior(vaes[2], digits.y, run.device)[0],
+        "vae-k5": posterior(vaes[5], digits.y, run.device)[0],
+        "autoencoder-k2": run.apply(plain[2].encode, digits.y),
+    }
+    run.keep("codes", codes | {"labels": digits.y_labels})
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from demos.gallery.lectures import Section, lectures
 from demos.gallery.pictures import Pictures
 from demos.gallery.runs import runs
 from demos.gallery.sections import Sections, SectionView
-from demos.gallery.widgets import widgets
+from demos.gallery.widgets import shared, widgets
 
 HERE = Path(__file__).parent
 
@@ -47,8 +47,8 @@ def build(out: Path) -> Path:
 
 def render(**content) -> str:
     """Fill the template. Nothing but our own scripts and style may act on the page: their hashes are its policy."""
-    scripts = [(HERE / "page.js").read_text(encoding="utf-8"), *(widget.script for widget in content["widgets"])]
-    style = (HERE / "style.css").read_text(encoding="utf-8")
+    scripts = [*shared(), *(widget.script for widget in content["widgets"])]
+    style = "\n".join((HERE / path).read_text(encoding="utf-8") for path in ("style.css", "alive/alive.css"))
     policy = (
         "default-src 'none'; img-src file: 'self' data: blob:; base-uri 'none'; form-action 'none'; "
         f"script-src {' '.join(map(_hash, scripts))}; style-src {_hash(style)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from demos.gallery.alive import ALIVE
+from demos.gallery.alive import ALIVE, SHARED
 
 SCRIPTS = Path(__file__).parent / "alive"
 
@@ -34,9 +34,17 @@ def widgets(out: Path) -> tuple[list[Widget], list[str]]:
             refused.append(f"the widget {name} is left out: {error}")
             continue
         if data is not None:
-            script = (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
-            made.append(Widget(name, system, title, embedded(data), script))
+            made.append(Widget(name, system, title, embedded(data), _script(name)))
     return made, refused
+
+
+def shared() -> list[str]:
+    """Read the scripts that come before those of the widgets."""
+    return [_script(name) for name in SHARED]
+
+
+def _script(name: str) -> str:
+    return (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
 
 
 def embedded(data: object) -> Markup:

@@ -6,7 +6,9 @@ NAME.js is a plain script that registers one function with the page:
 
 The page holds <div class="alive" data-widget="NAME"></div> in the section of the widget's system. When it is loaded, it
 calls the function with this element, which is the script's to fill, and the data, once. What the function throws is
-shown in place of the widget, and told on the console.
+shown in place of the widget, and told on the console. The scripts in SHARED come first: alive.js has the register,
+arrays and controls; layers.js computes the networks' layers; expression.js and arrange.js are the language and the
+drawing of the gradient's graphs. Data are packed by pack.py and networks.py.
 
 ALIVE says for each NAME where it stands, where its data come from, and its title:
 
@@ -28,6 +30,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from demos.gallery.alive import digits, faces
+
 Write = Callable[[Path], Any]
 
-ALIVE: dict[str, tuple[str, Write, str]] = {}
+SHARED = ("alive", "layers", "expression", "arrange")
+
+
+def nothing(folder: Path) -> dict[str, Any]:
+    """The data of a widget that needs none."""
+    return {}
+
+
+ALIVE: dict[str, tuple[str, Write, str]] = {
+    "gradient": ("", nothing, "What the engine does: values flow forward through an expression, gradients backward"),
+    "convolution": ("convolution", nothing, "A window moves over the input, and a row of the matrix lights up"),
+    "vae_plane": ("vae", digits.plane, "Move over the plane of codes: the autoencoder has holes, the VAE has none"),
+    "vae_code": ("vae", digits.code, "A code of five numbers: moved, drawn from noise, interpolated"),
+    "faces": ("faces", faces.faces, "Faces, attribute by attribute"),
+}
