@@ -37,10 +37,7 @@ def matting_laplacian(image: np.ndarray, eps: float = EPS) -> sparse.csr_array:
         raise ValueError(f"matting_laplacian: the image is {W} x {H} pixels; it must have at least {SIDE} x {SIDE}")
     h, w, pixels = H - SIDE + 1, W - SIDE + 1, SIDE * SIDE
 
-    # the colours of each window, from their mean, (h w, 9, C)
-    windows = sliding_window_view(image.astype(np.float64), (SIDE, SIDE), axis=(1, 2))
-    colours = windows.reshape(C, h * w, pixels).transpose(1, 2, 0)
-    colours = colours - colours.mean(axis=1, keepdims=True)
+    colours = _windows(image)
     covariance = np.einsum("nac,nad->ncd", colours, colours) / pixels
     whitened = colours @ np.linalg.inv(covariance + eps / pixels * np.eye(C))
 
@@ -57,6 +54,25 @@ def matting_laplacian(image: np.ndarray, eps: float = EPS) -> sparse.csr_array:
     data = np.stack([diagonals[-dy, -dx].ravel() for dy, dx in steps])
     offsets = [dy * W + dx for dy, dx in steps]
     return _merged(data, offsets, H * W).tocsr()
+
+
+def bent_windows(picture: np.ndarray, image: np.ndarray, eps: float = EPS) -> np.ndarray:
+    """Return what v^T M v is summed from, window by window: (H-2, W-2), where pictures (C, H, W) are bent and how much.
+
+    It is 0 where the picture is an affine function of the image, large where a line has moved or texture has grown.
+    """
+    colours, v = _windows(image), _windows(picture)
+    together = colours.transpose(0, 2, 1) @ v  # (h w, C, C)
+    spread = colours.transpose(0, 2, 1) @ colours + eps * np.eye(len(image))
+    left = (v * v).sum(axis=(1, 2)) - (together * np.linalg.solve(spread, together)).sum(axis=(1, 2))
+    return left.clip(0).reshape(image.shape[1] - SIDE + 1, image.shape[2] - SIDE + 1)
+
+
+def _windows(image: np.ndarray) -> np.ndarray:
+    """Return the colours of each window from their mean, in float64: (C, H, W) -> (h w, 9, C)."""
+    windows = sliding_window_view(image.astype(np.float64), (SIDE, SIDE), axis=(1, 2))
+    colours = windows.reshape(len(image), -1, SIDE * SIDE).transpose(1, 2, 0)
+    return colours - colours.mean(axis=1, keepdims=True)
 
 
 def _merged(data: np.ndarray, offsets: list[int], n: int) -> sparse.dia_array:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from models.matting import EPS, matting_energy, matting_laplacian
+from models.matting import EPS, bent_windows, matting_energy, matting_laplacian
 
 
 def by_definition(image, eps):
@@ -38,6 +38,7 @@ def test_it_is_symmetric_positive_semidefinite_and_zero_on_affine_functions_of_t
     assert np.diff(M.indptr).max() == 25
     affine = 0.3 + 2 * image[0] - image[1] + 0.5 * image[2]
     np.testing.assert_allclose(M @ affine.ravel(), 0, atol=1e-5)
+    np.testing.assert_allclose(M @ np.ones(99), 0, atol=1e-12)
     assert np.abs(M @ rng.random(99)).max() > 0.1
 
 
@@ -50,6 +51,18 @@ def test_the_form_is_what_the_best_affine_function_in_each_window_leaves_over(rn
         target = np.append(v[y : y + 3, x : x + 3].ravel(), np.zeros(3))
         left += np.linalg.lstsq(design, target)[1].sum()
     np.testing.assert_allclose(v.ravel() @ (matting_laplacian(image, 0.2) @ v.ravel()), left, rtol=1e-9)
+
+
+def test_bent_windows_sum_to_the_form_and_are_those_near_the_change(rng):
+    image = rng.random((3, 8, 9))
+    picture = 0.5 * image + 0.2
+    picture[:, 2, 6] += 0.1
+    bent = bent_windows(picture, image, eps=1e-3)
+    M = matting_laplacian(image, eps=1e-3)
+    np.testing.assert_allclose(bent.sum(), sum(v.ravel() @ (M @ v.ravel()) for v in picture), rtol=1e-9)
+    near = np.zeros((6, 7), bool)
+    near[:3, 4:7] = True
+    assert bent[near].min() > 2 * bent[~near].max()
 
 
 def test_the_energy_is_differentiable_and_its_gradient_is_twice_m_v(rng):

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-REGIONS = ["walls", "floor", "window", "bed", "lamp"]
-COLOURS = np.array([[230, 230, 230], [140, 90, 40], [70, 130, 230], [210, 50, 60], [250, 210, 60]], np.uint8)
+REGIONS = ["walls", "floor", "window", "bed", "lamp", "ceiling"]
 SAMPLES = 3  # rays across and down a pixel
 WIDTH, HEIGHT, DEPTH = 4.0, 2.7, 2.2  # metres; the camera stands at depth -1.9
 FOCUS = 1.12
@@ -36,7 +35,7 @@ class Room(NamedTuple):
 ROOMS = {
     "plain": Room(
         (0.15, 1.45, -1.9), ((-1.6, 0.0), (0.9, 2.3)), ((0.1, 0.0, -0.2), (1.7, 0.55, 2.1)), (-1.55, 1.3, 1.5),
-        (1.15, 1.2, 1.3), (0.12, 0.11, 0.1), rich=False,
+        (0.8, 0.84, 0.92), (0.1, 0.09, 0.08), rich=False,
     ),
     "rich": Room(
         (-0.25, 1.4, -1.9), ((0.0, 1.4), (0.9, 2.3)), ((-1.8, 0.0, -0.1), (-0.1, 0.6, 2.1)), (1.5, 1.25, 1.2),
@@ -68,11 +67,12 @@ def _trace(kind: Room, rays: Array) -> tuple[Array, Array]:
 
     # the room: where a ray leaves its box
     with np.errstate(divide="ignore"):
-        leaves = np.where(rays > 0, (high - camera) / rays, (low - camera) / rays)
+        leaves = np.where(rays == 0, np.inf, np.where(rays > 0, high - camera, low - camera) / rays)
     axis, t = leaves.argmin(axis=-1), leaves.min(axis=-1)
     normal = -np.eye(3)[axis] * np.sign(np.take_along_axis(rays, axis[..., None], -1))
     point = camera + t[..., None] * rays
-    regions = np.where((axis == 1) & (rays[..., 1] < 0), REGIONS.index("floor"), REGIONS.index("walls"))
+    level = np.where(rays[..., 1] < 0, REGIONS.index("floor"), REGIONS.index("ceiling"))
+    regions = np.where(axis == 1, level, REGIONS.index("walls"))
     (left, right), (bottom, top) = kind.window
     opening = (axis == 2) & _between(point[..., 0], left, right) & _between(point[..., 1], bottom, top)
     regions = np.where(opening, REGIONS.index("window"), regions)
@@ -126,8 +126,7 @@ def _paint(kind: Room, point: Array, normal: Array, regions: Array) -> Array:
     """Return the colour (.., 3), linear, that each point has of its own."""
     x, y, z = np.moveaxis(point, -1, 0)
     along = np.where(np.abs(normal[..., 0]) > 0.5, z, x)  # of a wall
-    ceiling = normal[..., 1] < -0.5
-    parts = _rich(x, y, z, along, ceiling) if kind.rich else _plain(x, y, z, along, ceiling)
+    parts = _rich(x, y, z, along) if kind.rich else _plain(x, y, z, along)
     (left, right), (bottom, top) = kind.window
     middle = np.minimum(np.abs(x - (left + right) / 2), np.abs(y - (bottom + top) / 2)) < FRAME / 2
     edge = np.minimum(np.minimum(x - left, right - x), np.minimum(y - bottom, top - y)) < FRAME
@@ -135,28 +134,28 @@ def _paint(kind: Room, point: Array, normal: Array, regions: Array) -> Array:
     return np.select([(regions == i)[..., None] for i in range(len(REGIONS))], [parts[name] for name in REGIONS])
 
 
-def _plain(x, y, z, along, ceiling) -> dict[str, Array]:
+def _plain(x, y, z, along) -> dict[str, Array]:
     """White walls, grey boards, a blue-grey cover, noon."""
     boards = 0.9 + 0.1 * np.sin(np.floor(x / 0.19) * 12.9) - 0.25 * ((x / 0.19) % 1 < 0.03)
     folds = 1 + 0.05 * np.sin(9 * z + 3 * np.sin(5 * x))
     return {
-        "walls": _colour(0.72, 0.72, 0.7) * (1 + 0.0 * along)[..., None],
+        "walls": _colour(0.72, 0.72, 0.7) * np.ones_like(x)[..., None],
+        "ceiling": _colour(0.72, 0.72, 0.7) * np.ones_like(x)[..., None],
         "floor": _colour(0.42, 0.4, 0.38) * boards[..., None],
-        "window": _mix(_colour(0.75, 0.9, 1.2), _colour(0.35, 0.6, 1.15), ((y - 1) / 1.2).clip(0, 1)),
+        "window": _mix(_colour(0.7, 0.82, 0.97), _colour(0.32, 0.55, 0.95), ((y - 1) / 1.2).clip(0, 1)),
         "frame": _colour(0.85, 0.85, 0.85),
         "bed": _colour(0.35, 0.42, 0.5) * folds[..., None],
         "lamp": _colour(0.8, 0.8, 0.78) * np.ones_like(x)[..., None],
     }
 
 
-def _rich(x, y, z, along, ceiling) -> dict[str, Array]:
+def _rich(x, y, z, along) -> dict[str, Array]:
     """Red wallpaper with golden ornaments over dark panels, herringbone, a patchwork quilt, dusk."""
     ornament = np.cos(along * 14) * np.cos(y * 11) + 0.6 * np.cos(along * 28 + 1.5 * np.cos(y * 11))
     paper = _mix(_colour(0.3, 0.02, 0.03), _colour(0.6, 0.35, 0.08), _step(ornament - 0.45, 0.12))
     panel = _colour(0.12, 0.05, 0.02) * (0.8 + 0.4 * (np.abs((along / 0.5) % 1 - 0.5) < 0.4))[..., None]
     walls = np.where((y < 0.85)[..., None], panel, paper)
     walls = np.where(((y > 0.85) & (y < 0.91))[..., None], _colour(0.5, 0.3, 0.08), walls)
-    walls = np.where(ceiling[..., None], _colour(0.35, 0.22, 0.12), walls)
 
     zigzag = x + np.abs((z / 0.5) % 2 - 1) * 0.5
     board = np.floor(zigzag / 0.14)
@@ -167,6 +166,7 @@ def _rich(x, y, z, along, ceiling) -> dict[str, Array]:
     quilt = np.where(diamonds[..., None], _mix(quilt, _colour(0.65, 0.45, 0.15), np.full_like(x, 0.7)), quilt)
     return {
         "walls": walls,
+        "ceiling": _colour(0.35, 0.22, 0.12) * np.ones_like(x)[..., None],
         "floor": _colour(0.2, 0.08, 0.03) * wood[..., None],
         "window": _mix(_colour(0.9, 0.4, 0.2), _colour(0.12, 0.1, 0.4), ((y - 0.9) / 1.2).clip(0, 1)) * 1.2,
         "frame": _colour(0.16, 0.07, 0.03),
