@@ -34,6 +34,7 @@ DEMOS = [
     "translation",
     "compression",
     "style_transfer",
+    "photo_style",
     "feature_visualization",
     "deep_dream",
     "convolution",

@@ -59,20 +59,30 @@ def go_on(
 
     def check(epoch: int, extra: dict[str, Any]) -> None:
         _check_types(path, epoch, extra)
-        if extra["settings"] != expected["settings"]:
-            was = shortened(extra["settings"])
-            raise ValueError(f"{path} is of a run with the settings {was}, not {expected['settings']}; give it those")
-        if extra["data"] != expected["data"]:
-            was, here = shortened(extra["data"]), expected["data"]
-            where = _differences(extra["environment"], expected["environment"]) or "the same environment"
-            mend = "give it those, or start anew without --resume"
-            raise ValueError(f"{path} is of a run on other data: {was} then, {here} now ({where}); {mend}")
+        refuse_another_run(path, extra, expected)
 
     epoch, extra = saving.load_training(path, model, optimizer, rngs, check)
-    changed = _differences(extra["environment"], expected["environment"])
+    tell_another_environment(path, extra, expected)
+    return epoch, extra["history"]
+
+
+def refuse_another_run(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ValueError if the "settings" or the "data" of the run that wrote the file were others than they are now."""
+    if then["settings"] != now["settings"]:
+        was = shortened(then["settings"])
+        raise ValueError(f"{path} is of a run with the settings {was}, not {now['settings']}; give it those")
+    if then["data"] != now["data"]:
+        was, here = shortened(then["data"]), now["data"]
+        where = _differences(then["environment"], now["environment"]) or "the same environment"
+        mend = "give it those, or start anew without --resume"
+        raise ValueError(f"{path} is of a run on other data: {was} then, {here} now ({where}); {mend}")
+
+
+def tell_another_environment(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    """Print a line if the "environment" of the run that wrote the file was another than it is now."""
+    changed = _differences(then["environment"], now["environment"])
     if changed:
         print(f"{path.name}: {changed}; the run goes on, but may end with other bits")
-    return epoch, extra["history"]
 
 
 def _check_types(path: Path, epoch: int, extra: dict[str, Any]) -> None:
