@@ -49,6 +49,11 @@ FORMULAS: dict[str, tuple[str, ...]] = {
         r"\text{backward: } \kappa (z_i - \bar{z}_i) \text{ for all } i \text{ but one}",
     ),
     "models/linear.py": (r"L = \text{mean of } (x - B A x)^2, \quad B A \rarr U U^\top",),
+    "models/photo_style.py": (
+        r"L = \alpha L_{\text{content}} + \beta L_{\text{style}} + \lambda E",
+        r"L_{\text{style}} = \sum_l \sum_{\text{regions}} \frac{b_l}{4} |G_l - A_l|^2",
+        r"E = \text{mean of } x M x, \quad M \text{ the matting Laplacian}",
+    ),
     "models/siamese.py": (
         r"d = |E(x_1) - E(x_2)|",
         r"L = (1 - y) d^2 + y \max(0, m - d)^2",
