@@ -70,6 +70,7 @@ def main(args) -> None:
     draw_parts(seen, y, shown, run.out / "parts.png")
     draw_templates(seen, y, y_labels, run.out / "templates.png")
     draw_between(models["class-aware"], seen["class-aware"].codes, y, y_labels, run)
+    keep(seen["class-aware"].made, y, shown, run)
     run.save()
 
 
@@ -128,6 +129,11 @@ def judge(seen: dict[str, Seen], y: np.ndarray, labels: np.ndarray, errors: dict
         steps = min(np.diff(made.warp[..., 0], axis=2).min(), np.diff(made.warp[..., 1], axis=1).min())
         results.add(f"smallest increment of a warp, {name}", steps)
     results.add("accuracy of the class", np.mean(seen["class-aware"].codes.scores.argmax(axis=1) == labels))
+
+
+def keep(made: Deformed, y: np.ndarray, shown: np.ndarray, run: Run) -> None:
+    """Keep an image of each class, its texture and its warp, which the gallery combines with each other."""
+    run.keep("parts", {"images": y[shown], "textures": made.texture[shown], "warps": made.warp[shown]})
 
 
 def draw_parts(seen: dict[str, Seen], y: np.ndarray, shown: np.ndarray, path: Path) -> None:

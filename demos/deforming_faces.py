@@ -80,6 +80,9 @@ def main(args) -> None:
     draw_slide(made, task.y, run)
     draw_parts(made, task.y[:SHOWN], run)
     draw_between(model, codes, task.y, run)
+    # what the gallery combines
+    parts = {"images": task.y, "textures": made.texture, "warps": made.warp}
+    run.keep("parts", {name: part[:SHOWN] for name, part in parts.items()})
     run.save()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from demos import figures
+from demos.data.photos import as_bytes
 from demos.pixels import paint
 from demos.results import Results
-from minigrad import Tensor, no_grad
+from minigrad import Tensor, no_grad, saving
 from models.style_transfer import Recipe
 
 SIZE, EVALUATIONS = 128, 80
@@ -55,6 +58,7 @@ def sweep(task, content: Tensor, style: Tensor, how: dict, args) -> None:
     painted = [paint(loss, content.to("cpu").numpy(), **how, label="sweep")[0] for loss in losses]
     titles = [f"beta / alpha = {weight:g}" for weight in weights]
     figures.image_table([[x[0]] for x in painted], titles, [""], args.out / "sweep.png")
+    keep("sweep", painted, args, weights=weights)
 
 
 def mix(task, content: Tensor, styles: list[Tensor], how: dict, results: Results, args) -> None:
@@ -69,6 +73,7 @@ def mix(task, content: Tensor, styles: list[Tensor], how: dict, results: Results
     columns = [[array(styles[0])], *([x[0]] for x in painted), [array(styles[1])]]
     titles = ["first style", *(f"{share:.0%} of the second" for share in PATH), "second style"]
     figures.image_table(columns, titles, [""], args.out / "mixing.png")
+    keep("mixing", painted, args, shares=PATH)
 
 
 def race(task, content: Tensor, style: Tensor, results: Results, args) -> None:
@@ -83,6 +88,12 @@ def race(task, content: Tensor, style: Tensor, results: Results, args) -> None:
     baseline = {f"Adam_at_{budgets['adam']}": lowest["adam"]}
     results.add(f"loss by L-BFGS at {budgets['lbfgs']} evaluations", lowest["lbfgs"], **baseline)
     figures.curves(histories, args.out / "optimizers.png", "evaluation", "loss")
+
+
+def keep(name: str, painted: list[np.ndarray], args, **numbers: Sequence[float]) -> None:
+    """Keep the pictures of a study, and the numbers that they differ in, for the gallery to slide over."""
+    arrays = {"pictures": as_bytes(np.concatenate(painted))} | {key: np.array(x) for key, x in numbers.items()}
+    saving.save(args.out / f"{name}.safetensors", arrays)
 
 
 def array(x: Tensor) -> np.ndarray:

@@ -16,11 +16,11 @@ import numpy as np
 
 import minigrad as mg
 from demos import figures, networks, options
-from demos.data.photos import photo, write
-from demos.pixels import OPTIMIZERS, estimate, paint
+from demos.data.photos import as_bytes, photo, write
+from demos.pixels import OPTIMIZERS, PREVIEW, estimate, paint
 from demos.results import Results
 from demos.style_studies import study, study_work
-from minigrad import Tensor, keep_memory, no_grad
+from minigrad import Tensor, keep_memory, no_grad, saving
 from models.features import Features
 from models.style_transfer import BETA, FIXED, RECIPES, Recipe, StyleTransfer, balanced, grams, style_loss
 
@@ -142,9 +142,12 @@ def transfer(task: Task, pictures: list[str], shares: list[float], unseen: str, 
     announce(task, pictures, content.shape[2:], args)
     start = content.to("cpu").numpy() if args.start == "content" else task.noise(content)
     originals = [photo(picture, args.size)[None] for picture in (args.content, *pictures)]
+    frames = [as_bytes(start[0])]
 
     def show(x: np.ndarray) -> None:
-        write(recolour(x, originals[0])[0] if args.preserve_colour else x[0], args.out / "result.png")
+        picture = recolour(x, originals[0])[0] if args.preserve_colour else x[0]
+        write(picture, args.out / "result.png")
+        frames.append(as_bytes(picture))
 
     how = {"evaluations": args.evaluations, "optimizer": args.optimizer, "device": args.device}
     began = time.perf_counter()
@@ -160,6 +163,21 @@ def transfer(task: Task, pictures: list[str], shares: list[float], unseen: str, 
     titles = ["content", *(["style"] if len(styles) == 1 else [f"style, {share:.0%}" for share in shares]), "result"]
     figures.mosaics({t: x[None] for t, x in zip(titles, [*originals, result])}, args.out / "transfer.png")
     figures.curves({args.optimizer: history}, args.out / "loss.png", "evaluation", "loss")
+    keep(originals[:2], frames, len(history), args)
+
+
+def keep(originals: list[np.ndarray], frames: list[np.ndarray], evaluations: int, args) -> None:
+    """Keep the photograph, the first style and what they became after more and more evaluations, for the gallery.
+
+    frames: the picture at first, after every PREVIEW evaluations, and at the end; 1, 2, 4 and so on of them are kept.
+    """
+    doubling = [2**i for i in range(len(frames).bit_length()) if 2**i < len(frames) - 1]
+    chosen = [0, *doubling, len(frames) - 1]
+    counts = [min(i * PREVIEW, evaluations) for i in chosen[:-1]] + [evaluations]
+    arrays = {"frames": np.stack([frames[i] for i in chosen]), "evaluations": np.array(counts)}
+    for name, original in zip(("content", "style"), originals):
+        arrays[name] = as_bytes(original[0])
+    saving.save(args.out / "painting.safetensors", arrays)
 
 
 def announce(task: Task, pictures: list[str], size: tuple[int, int], args) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 import minigrad as mg
 from demos.gallery.alive import ALIVE, SHARED, digits, pack
+from demos.gallery.alive.deforming import deforming
 from demos.gallery.alive.faces import faces, layers_of_faces
 from demos.gallery.alive.networks import layers_of
+from demos.gallery.alive.style import style
 from demos.gallery.widgets import embedded
 from minigrad import Tensor, nn, saving
 from models.autoencoder import DenseAutoencoder
@@ -60,7 +62,7 @@ def open_page(browser, tmp_path):
         path.write_text(f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{body}</body></html>')
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": 800})
-        page.on("console", lambda message: said.append(message.text))
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(path.as_uri())
         return page
@@ -213,10 +215,8 @@ def test_numbers_of_two_bytes_are_off_by_a_part_in_65534_of_the_largest_of_their
     w = (rng.standard_normal((6, 3, 4, 4)) * [[[[1e-4]]], [[[1]]], [[[40]]], [[[0]]], [[[1]]], [[[1]]]]).astype(
         np.float32
     )
-    packed = pack.rounded(w)
-    raw = np.frombuffer(base64.b64decode(packed["data"]), "<i2").reshape(w.shape)
-    scale = np.frombuffer(base64.b64decode(packed["scale"]["data"]), "<f4").reshape(6, 1, 1, 1)
-    assert np.all(np.abs(raw * scale - w) <= np.abs(w).max(axis=(1, 2, 3), keepdims=True) * (1 / 65534 + 1e-7))
+    error = np.abs(unpacked(pack.rounded(w)) - w)
+    assert np.all(error <= np.abs(w).max(axis=(1, 2, 3), keepdims=True) * (1 / 65534 + 1e-7))
 
 
 def in_browser(page, layers, codes):
@@ -288,16 +288,29 @@ def data(tmp_path_factory):
         {"moves": moves, "codes": starts},
         {"names": ["smile", "<b>yaw</b>", "light"]},
     )
+    for demo, channels, size in (("deforming", 1, 32), ("deforming_faces", 3, 64)):
+        (folder / demo).mkdir()
+        images, textures = rng.random((2, 3, channels, size, size))
+        warps = (0.9 * identity_grid(size) + 0.05 * rng.random((3, size, size, 2))).astype(np.float32)
+        parts = {"images": images, "textures": textures, "warps": warps}
+        saving.save(folder / demo / "parts.safetensors", parts)
+    pictures = rng.integers(0, 256, (5, 3, 40, 32), np.uint8)
+    painting = {"content": pictures[0], "style": pictures[1], "frames": pictures, "evaluations": np.arange(5)}
+    saving.save(folder / "painting.safetensors", painting)
+    saving.save(folder / "sweep.safetensors", {"pictures": pictures, "weights": np.geomspace(0.01, 100, 5)})
+    saving.save(folder / "mixing.safetensors", {"pictures": pictures, "shares": np.linspace(0, 1, 5)})
     return {
         "gradient": {},
         "convolution": {},
         "vae_plane": digits.plane(folder),
         "vae_code": digits.code(folder),
+        "deforming": deforming(folder / "deforming"),
         "faces": faces(folder),
+        "style": style(folder),
     }
 
 
-WIDGETS = ["gradient", "convolution", "vae_plane", "vae_code", "faces"]
+WIDGETS = ["gradient", "convolution", "vae_plane", "vae_code", "deforming", "faces", "style"]
 each_widget = pytest.mark.parametrize("name", WIDGETS)
 
 CONTROLS = ".alive :is(input:not([type=radio]), input:checked, select, button, .alive-steered)"
@@ -323,6 +336,8 @@ def test_every_control_moves_something_by_the_keyboard_alone(open_page, data, na
         page.reload()
         for slider in page.locator(".alive input[type=range]").all():  # so that "as it was" has something to undo
             slider.press("ArrowRight")
+        for board in page.locator(".alive .alive-steered").all():
+            board.press("ArrowRight")
         for text in page.locator(".alive input[type=text]").all():
             text.fill("x * y")
         control = page.locator(CONTROLS).nth(i)
@@ -377,11 +392,8 @@ def test_the_planes_show_what_their_decoders_give_at_the_pointer(open_page, data
         (left, bottom), (right, top) = plane["box"]
         code = np.array([[left + 0.25 * (right - left), top - 0.75 * (top - bottom)]])
         wanted = in_browser(page, plane["network"], code)[0]["values"]
-        shown = page.evaluate("""(i) => {
-            const canvas = document.querySelectorAll(".alive-decoded canvas")[i];
-            return [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, k) => k % 4 === 0);
-        }""", i)  # fmt: skip
-        assert np.abs(np.array(shown) - 255 * np.array(wanted)).max() < 4
+        shown = pixels(page.locator(".alive-decoded canvas").nth(i))
+        assert np.abs(shown.ravel() / 255 - wanted).max() < 0.02
 
 
 def test_the_windows_row_of_the_matrix_times_the_input_is_the_output(open_page, data):
@@ -405,6 +417,54 @@ def test_the_windows_row_of_the_matrix_times_the_input_is_the_output(open_page, 
         mg.conv2d(at, Tensor(w), stride=stride, padding=padding, dilation=dilation).backward(Tensor(y))
         sums = np.reshape(boards["Cᵀ y"], (side + 2 * padding, -1))
         assert np.array_equal(sums[padding : padding + side, padding : padding + side], at.grad.numpy()[0, 0])
+
+
+def test_a_texture_under_its_own_warp_is_what_minigrad_looks_up(open_page, data):
+    page = open_page(widget("deforming", data["deforming"]))
+    warp = unpacked(data["deforming"]["sets"][0]["warps"])[:1]
+    texture = unpacked(data["deforming"]["sets"][0]["textures"])[:1] / np.float32(255)
+    page.get_by_role("group", name="deformation of").get_by_role("radio", name="image 1").check(force=True)
+    wanted = look_up(Tensor(texture), Tensor(warp)).numpy()[0, 0]
+    assert np.abs(pixels(page.locator(".alive-picture canvas").nth(1)) / 255 - wanted).max() < 0.01
+    page.get_by_role("slider", name="deformation").press("Home")
+    assert np.abs(pixels(page.locator(".alive-picture canvas").nth(1)) / 255 - texture[0, 0]).max() < 0.01
+
+
+def test_a_slider_of_faces_adds_its_attribute_to_the_code(open_page, data):
+    page = open_page(widget("faces", data["faces"]))
+    for _ in range(5):
+        page.get_by_role("slider", name="smile").press("ArrowRight")
+    code = np.array(data["faces"]["codes"][:1]) + 0.5 * np.array(data["faces"]["moves"][:1])
+    wanted = in_browser(page, data["faces"]["network"], code)[0]["values"]
+    shown = pixels(page.get_by_role("img", name="the decoded face"))
+    assert np.abs(shown / 255 - np.reshape(wanted, (3, 64, 64))[0]).max() < 0.01
+
+
+def test_the_end_of_the_slider_shows_the_last_picture_alone(open_page, data):
+    page = open_page(widget("style", data["style"]))
+    page.get_by_role("radio", name="over the weight of the style").check(force=True)
+    opacities = "() => [...document.querySelectorAll('.alive-stack img')].map((e) => Number(e.style.opacity))"
+    assert page.evaluate(opacities) == [1, 1, 1, 1, 1] and "beta / alpha = 100" in page.locator(".alive").inner_text()
+    page.get_by_role("slider").press("Home")
+    assert page.evaluate(opacities) == [1, 0, 0, 0, 0] and "beta / alpha = 0.01" in page.locator(".alive").inner_text()
+
+
+def unpacked(packed):
+    """An array of the page's data, as numbers."""
+    kind = {"f4": "<f4", "i2": "<i2", "u1": "u1"}[packed["type"]]
+    raw = np.frombuffer(base64.b64decode(packed["data"]), kind).reshape(packed["shape"])
+    if "scale" not in packed:
+        return raw.astype(np.float32)
+    return raw * unpacked(packed["scale"]).reshape(-1, *[1] * (raw.ndim - 1))
+
+
+def pixels(canvas):
+    """The red of a canvas (height, width), from 0 to 255."""
+    size, red = canvas.evaluate("""(canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return [[canvas.height, canvas.width], [...data].filter((_, i) => i % 4 === 0)];
+    }""")
+    return np.reshape(red, size).astype(float)
 
 
 def numbers_of(board):

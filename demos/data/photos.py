@@ -45,9 +45,13 @@ def write(image: np.ndarray, path: Path) -> None:
     """Write (3, H, W) in [0, 1] as PNG, whole or not at all; what lies outside of [0, 1] is clipped."""
     from PIL import Image
 
-    pixels = (image.transpose(1, 2, 0).clip(0, 1) * 255).round().astype(np.uint8)  # (3, H, W) -> (H, W, 3)
     with written_whole(path) as aside:
-        Image.fromarray(pixels).save(aside)
+        Image.fromarray(as_bytes(image).transpose(1, 2, 0)).save(aside)  # (3, H, W) -> (H, W, 3)
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    """Return an image in [0, 1] in whole numbers from 0 to 255; what lies outside of [0, 1] is clipped."""
+    return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def _read(path: Path, size: int) -> np.ndarray:

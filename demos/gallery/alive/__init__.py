@@ -30,7 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demos.gallery.alive import digits, faces
+from demos.gallery.alive import deforming, digits, faces, style
 
 Write = Callable[[Path], Any]
 
@@ -45,7 +45,13 @@ def nothing(folder: Path) -> dict[str, Any]:
 ALIVE: dict[str, tuple[str, Write, str]] = {
     "gradient": ("", nothing, "What the engine does: values flow forward through an expression, gradients backward"),
     "convolution": ("convolution", nothing, "A window moves over the input, and a row of the matrix lights up"),
-    "vae_plane": ("vae", digits.plane, "Move over the plane of codes: the autoencoder has holes, the VAE has none"),
+    "vae_plane": (
+        "vae",
+        digits.plane,
+        "Move over the codes: the autoencoder's have holes, the VAE's are N(0, I)",
+    ),
     "vae_code": ("vae", digits.code, "A code of five numbers: moved, drawn from noise, interpolated"),
+    "deforming": ("deforming", deforming.deforming, "The texture of one image under the deformation of another"),
     "faces": ("faces", faces.faces, "Faces, attribute by attribute"),
+    "style": ("style_transfer", style.style, "A photograph becomes a painting"),
 }

@@ -14,7 +14,7 @@ alive.register("faces", function (element, data) {
   const say = alive.readout(left);
   const right = make(top, "div", { class: "alive-sliders" });
   const sliders = data.names.map((name) => {
-    return alive.slider(right, name, { min: -REACH, max: REACH, step: 0.1, value: 0, show: signed }, () => show());
+    return alive.slider(right, name.replaceAll("_", " "), { min: -REACH, max: REACH, step: 0.1, value: 0, show: signed }, () => show());
   });
   const bar = make(right, "div", { class: "alive-row" });
   alive.button(bar, "as it was", () => from(start));

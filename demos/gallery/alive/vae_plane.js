@@ -1,7 +1,8 @@
 /* The plane of codes: a digit is decoded wherever the pointer is, by an autoencoder and by a VAE side by side.
 
    Numerals stand where test images have their codes. Between them the autoencoder has holes, where it draws nothing
-   that is a digit; a walk from class to class leads through them. */
+   that is a digit; a walk from class to class leads through them. A circle shows N(0, I), from which new codes are drawn:
+   the VAE's codes fill it, and the autoencoder's, on a scale of their own, know nothing of it. */
 "use strict";
 
 alive.register("vae_plane", function (element, data) {
@@ -98,6 +99,7 @@ alive.register("vae_plane", function (element, data) {
       pen.fillRect(0, 0, SIZE, SIZE);
       if (shown === "digits") pen.drawImage(filled(), 0, 0, SIZE, SIZE);
       drawCodes(shown === "digits");
+      drawNormal();
       drawWay();
       const [x, y] = place.map((each) => each * SIZE);
       pen.strokeStyle = "#ffffff";
@@ -118,6 +120,20 @@ alive.register("vae_plane", function (element, data) {
         if (dots) pen.fillRect(x * SIZE - 2, y * SIZE - 2, 4, 4);
         else pen.fillText(labels[i], x * SIZE, y * SIZE);
       }
+    }
+
+    /** The circle of two standard deviations, which holds 86 % of N(0, I): what one decodes to draw new digits. */
+    function drawNormal() {
+      const [x, y] = placeOf(0, 0);
+      const [across, down] = [0, 1].map((k) => (2 * SIZE) / (high[k] - low[k]));
+      pen.strokeStyle = pen.fillStyle = "#ffffff";
+      pen.lineWidth = 2;
+      pen.beginPath();
+      pen.ellipse(x * SIZE, y * SIZE, across, down, 0, 0, 2 * Math.PI);
+      pen.stroke();
+      pen.font = "17px system-ui, sans-serif";
+      pen.textAlign = "center";
+      pen.fillText("N(0, I)", x * SIZE, Math.max(14, y * SIZE - down - 12));
     }
 
     function drawWay() {
