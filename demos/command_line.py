@@ -41,7 +41,7 @@ DEMOS = [
     "checkerboard",
     "benchmark",
 ]
-OVER_ALL = ["gallery"]  # what is done with the demos together
+OVER_ALL = ["all", "gallery"]  # what is done with the demos together
 
 
 def main(argv: list[str]) -> int:
@@ -73,6 +73,7 @@ def _run(argv: list[str]) -> int:
         return _fail(who, f'{error}; pip install -e ".[demos]" brings what the demos need')
     parser = _parser(name, demo) if name in DEMOS else _parser_over_all(name, demo)
     args = parser.parse_args(argv[1:])
+    args.command = _command(argv)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         with _stoppable(), lock.held(args.out, f"python -m {who}"):
@@ -161,6 +162,16 @@ def _parser(name: str, demo) -> argparse.ArgumentParser:
     if hasattr(demo, "add_options"):
         demo.add_options(parser)
     return parser
+
+
+def _command(argv: list[str]) -> str:
+    """Write out the command that makes the same results: where they go to, and that they were resumed, is left out."""
+    kept = list(argv)
+    if "--out" in kept:
+        at = kept.index("--out")
+        del kept[at : at + 2]
+    kept = [word for word in kept if word != "--resume" and not word.startswith("--out=")]
+    return shlex.join(["python", "-m", "demos", *kept])
 
 
 def _parser_over_all(name: str, module) -> argparse.ArgumentParser:

@@ -38,6 +38,8 @@ class Run:
             self.settings["epochs"] = self.epochs
         self.settings |= settings
         self.results = Results(demo, **self.settings)
+        if hasattr(args, "command"):  # no Python program drives the demo, but a command line
+            self.results.record["command"] = args.command
 
     def choose(self, *, quick: Any, whole: Any) -> Any:
         """Return what a quick run takes, or what a whole run takes, whichever this is."""

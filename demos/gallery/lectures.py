@@ -71,6 +71,17 @@ def title(demo: str) -> tuple[str, str]:
     return name, about
 
 
+def folder_of(words: list[str]) -> str:
+    """Name the folder for the results of a command, NAME [--OPTION VALUE ..], so that each has its own."""
+    return "-".join([words[0], *words[2::2]])
+
+
+def command_of(words: list[str]) -> str:
+    """Write a command out, with a folder of its own if it has options."""
+    own = ["--out", f"out/{folder_of(words)}"] if len(words) > 1 else []
+    return shlex.join(["python", "-m", "demos", *words, *own])
+
+
 def _slide(number: str, cells: str) -> Slide:
     text, model, command, picture = (cell.strip() for cell in re.split(r"(?<!\\)\|", cells))
     places = re.findall(r"\]\(([^)]*)\)", model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from markupsafe import Markup
 
 from demos.gallery.captions import CAPTIONS
 from demos.gallery.formulas import FORMULAS
-from demos.gallery.lectures import ROOT, Section, Slide, title
+from demos.gallery.lectures import ROOT, Section, Slide, command_of, folder_of, title
 from demos.gallery.mathml import mathml
 from demos.gallery.pictures import Pictures, Shown
 from demos.gallery.runs import Run
@@ -137,14 +136,3 @@ class Sections:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes((ROOT / model).read_bytes())
         return f"{self.models.name}/{place.name}"
-
-
-def folder_of(words: list[str]) -> str:
-    """Name the folder for the results of a command, NAME [--OPTION VALUE ..], so that each has its own."""
-    return "-".join([words[0], *words[2::2]])
-
-
-def command_of(words: list[str]) -> str:
-    """Write a command out, with a folder of its own if it has options."""
-    own = ["--out", f"out/{folder_of(words)}"] if len(words) > 1 else []
-    return shlex.join(["python", "-m", "demos", *words, *own])
