@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from demos import gallery
 from demos.command_line import DEMOS
 from demos.files import written_whole
 from demos.gallery.lectures import Section, folder_of, lectures
-from demos.gallery.runs import read
+from demos.gallery.runs import Run, read
 
 DOWNLOADED = {"mnist", "olivetti"}
 BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}]{postfix}"
@@ -155,16 +156,21 @@ def last_line(log: Path) -> str:
 
 
 def print_summary(out: Path, seconds: dict[str, float], failed: dict[str, str]) -> None:
-    """Print a line for each demo: its time, and the first of its numbers beside the first baseline."""
-    print(f"\n{'demo':<28} {'time':>6}  first figure")
+    """Print a line for each demo: its time and its first figure, or that it failed."""
+    print(f"\n{'demo':<28} {'time':>6}  first figure (and its baseline)")
     for words in commands():
         name = folder_of(words)
         if name in failed:
             print(f"{name:<28} {'-':>6}  FAILED: {failed[name]}; see {out / name / 'log.txt'}")
             continue
-        metric = read(out / name / "metrics.json").metrics[0]
-        beside = [f"{other.replace('_', ' ')} {x:.4g}" for other, x in metric.beside.items() if x is not None]
-        value = "not finite" if metric.value is None else f"{metric.value:.4g}"
         minutes, rest = divmod(round(seconds[name]), 60)
-        print(f"{name:<28} {minutes:>3}:{rest:02}  {metric.name} {value}" + f" ({beside[0]})" * bool(beside))
+        print(f"{name:<28} {minutes:>3}:{rest:02}  {first_figure(read(out / name / 'metrics.json'))}")
     print(f"{'together':<28} {sum(seconds.values()) / 60:>6.1f}  minutes\n")
+
+
+def first_figure(run: Run) -> str:
+    """Write out the first number of a run that has a baseline, beside the first of its baselines."""
+    metric = next((metric for metric in run.metrics if metric.beside), run.metrics[0])
+    value, *beside = (math.nan if x is None else x for x in (metric.value, *metric.beside.values()))
+    baseline = f" ({next(iter(metric.beside)).replace('_', ' ')} {beside[0]:.4g})" if beside else ""
+    return f"{metric.name} {value:.4g}{baseline}"

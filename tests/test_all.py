@@ -1,6 +1,7 @@
 """python -m demos all: one demo after the other, stopped and resumed, with one that fails among them."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import demos.all as all_demos
 from demos.command_line import DEMOS, main
+from demos.gallery.runs import Metric, Run
 
 ROOT = Path(__file__).parent.parent
 FAILS = ["deep_dream", "--photo", "nowhere.png"]
@@ -35,10 +37,24 @@ def test_a_demo_that_fails_is_named_and_the_others_run(only, tmp_path, capsys):
     said = capsys.readouterr()
     assert "1 of 2 failed: deep_dream-nowhere.png" in said.err
     assert "FAILED: demos deep_dream" in said.out and "nowhere.png" in said.out
-    assert "convolution " in said.out and "the gallery is" in said.out
+    assert re.search(r"^convolution +0:\d\d  ", said.out, re.M)
+    assert "the gallery is" in said.out
     record = json.loads((tmp_path / "convolution" / "metrics.json").read_text())
     assert record["command"] == "python -m demos convolution --quick"
     assert "python -m demos convolution --quick" in (tmp_path / "gallery" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "beside, line",
+    [
+        ([{}, {"other_way": 0.5}], "second 2 (other way 0.5)"),
+        ([{}, {}], "first 1"),
+        ([{"a": None, "b": 2.0}, {}], "first 1 (a nan)"),
+    ],
+)
+def test_the_summary_shows_the_first_figure_that_has_a_baseline(beside, line):
+    metrics = [Metric(name, value, other) for name, value, other in zip(("first", "second"), (1.0, 2.0), beside)]
+    assert all_demos.first_figure(Run(Path(), "demo", {}, "", metrics, {})) == line
 
 
 def test_what_is_finished_is_not_run_again(only, tmp_path, capsys):
