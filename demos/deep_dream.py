@@ -7,8 +7,6 @@ On a photo of your own: python -m demos deep_dream --photo PATH --size 400
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from tqdm import tqdm
 
@@ -30,7 +28,7 @@ SIZE = {False: 320, True: 96}  # pixels of the shorter side, in a whole and in a
 
 def add_options(parser) -> None:
     add = parser.add_argument
-    add("--photo", type=options.named, help=f"{', '.join(NAMES)} or a file (default: a pagoda, from scikit-learn)")
+    add("--photo", type=options.named, default="china", help=f"{', '.join(NAMES)} or a file (default: china, a pagoda)")
     add("--features", choices=list(LAYERS), help="network (default: squeezenet if at hand, else random)")
     add("--layer", nargs="+", help="layers to dream of, a picture each (default: two)")
     add("--octaves", type=options.whole(1), default=OCTAVES, help=f"sizes to dream at (default: {OCTAVES})")
@@ -40,9 +38,9 @@ def add_options(parser) -> None:
 def main(args) -> None:
     name = args.features or ("squeezenet" if find_weights("squeezenet") else "random")
     octaves = min(args.octaves, 2) if args.quick else args.octaves
-    x = photo(args.photo or pagoda(), args.size or SIZE[args.quick])[None]
+    x = photo(args.photo, args.size or SIZE[args.quick])[None]
     features = (untrained(args.seed) if name == "random" else load_features(name)).to(args.device)
-    run = Run("deep_dream", args, features=name, photo=args.photo or "pagoda", octaves=octaves)
+    run = Run("deep_dream", args, features=name, photo=args.photo, octaves=octaves)
     print(f"{name} weights, {x.shape[3]} x {x.shape[2]} pixels; the objective is the mean of a**2")
     pictures = {"photo": x[0]}
     for layer in args.layer or LAYERS[name]:
@@ -69,13 +67,6 @@ def judge(features: Features, layer: str, x: np.ndarray, found: list[Octave], ru
     results.add(f"objective, times the photo's, layer {layer}", after / before, shuffled=other / before)
     results.add(f"least rise within an octave, layer {layer}", min(rises), largest=max(rises))
     results.add(f"SSIM to the photo, layer {layer}", ssim(dreamt, x), shuffled=ssim(shuffled, x))
-
-
-def pagoda() -> Path:
-    """The photo of a pagoda that comes with scikit-learn: china.jpg, by danielbuechele, CC BY 2.0."""
-    import sklearn.datasets
-
-    return Path(sklearn.datasets.__file__).parent / "images" / "china.jpg"
 
 
 def untrained(seed: int) -> SqueezeNet:

@@ -20,7 +20,7 @@ import minigrad as mg
 from demos import figures, options
 from demos.data import load
 from demos.data.augment import bend
-from demos.data.photos import NAMES, photo
+from demos.data.photos import photo
 from demos.data.weights import find_weights, load_features
 from demos.pixels import ascend
 from demos.run import Run
@@ -185,14 +185,9 @@ def draw_classes(digits: Subject, run: Run) -> None:
 
 def photo_crops(n: int, side: int, seed: int) -> np.ndarray:
     """Cut n squares out of the photos at hand, each at three sizes -> (n, 3, side, side)."""
-    import sklearn.datasets
-
     rng = np.random.default_rng(seed)
-    folders = [
-        Path(sklearn.datasets.__file__).parent / "images",
-        Path(os.environ.get("MINIGRAD_DATA") or "none", "images"),
-    ]
-    names = [*NAMES, *sorted(file for folder in folders for file in folder.glob("*.jpg"))]
+    own = Path(os.environ.get("MINIGRAD_DATA") or "none", "images").glob("*.jpg")
+    names = ["hopper", "strokes", "mosaic", "china", "flower", *sorted(own)]
     photos = [photo(name, round(side * scale)) for name in names for scale in (1.25, 1.8, 2.5)]
     crops = np.empty((n, 3, side, side), np.float32)
     for i in range(n):

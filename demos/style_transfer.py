@@ -16,7 +16,7 @@ import numpy as np
 
 import minigrad as mg
 from demos import figures, networks, options
-from demos.data.photos import as_bytes, photo, write
+from demos.data.photos import NAMES, as_bytes, photo, write
 from demos.pixels import OPTIMIZERS, PREVIEW, estimate, paint
 from demos.results import Results
 from demos.style_studies import study, study_work
@@ -33,7 +33,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32).reshape(3, 1, 1)  # of red, g
 
 def add_options(parser) -> None:
     add = parser.add_argument
-    add("--content", default=CONTENT, metavar="PICTURE", help=f"hopper, mosaic, strokes or a file (default: {CONTENT})")
+    add("--content", default=CONTENT, metavar="PICTURE", help=f"{', '.join(NAMES)} or a file (default: {CONTENT})")
     add(
         "--style", action="append", nargs="+", metavar=("PICTURE", "SHARE"),
         help=f"as --content, and its share; may be given several times (default: {STYLE})",
