@@ -48,12 +48,12 @@ FIXED = Recipe({"3": 0.12}, {"1": 1.2e6, "4": 4e3, "6": 60.0, "7": 12.0}, 2e-2)
 
 
 def content_loss(f: Tensor, p: Tensor) -> Tensor:
-    """B_l of activations (1, N, h, w)."""
+    """B_l of activations (1, N, h, w); the sum over several pictures."""
     return mg.square(f - p).sum() * 0.5
 
 
 def style_loss(g: Tensor, a: Tensor) -> Tensor:
-    """E_l of two Gram matrices (1, N, N) that are divided by N M, as mg.gram_matrix gives them."""
+    """E_l of two Gram matrices (1, N, N) that are divided by N M, as mg.gram_matrix gives; the sum over several."""
     return mg.square(g - a).sum() * 0.25
 
 
@@ -112,8 +112,8 @@ def balanced(recipe: Recipe, features: Features, content: Tensor, styles: Sequen
     """Divide the weights by the values of the losses at the start, so that 1 means the same in all networks.
 
     The units are, for B_l, that of a picture whose activations equal the content image's mean everywhere; for E_l, that
-    of the content image (the mean over styles); for TV, the content image's. ValueError if one is 0: if the content
-    image is blank, or is the style image too.
+    of the content image (the mean over styles); for TV, the content image's. Of several content images (N, 3, H, W) it
+    is their mean. ValueError if one is 0: if the content image is blank, or is the style image too.
     """
     with no_grad():
         seen = features.activations(content, {**recipe.content, **recipe.style})
@@ -122,10 +122,11 @@ def balanced(recipe: Recipe, features: Features, content: Tensor, styles: Sequen
         variation = mg.total_variation(normalise(content))
         flat = {layer: content_loss(seen[layer], seen[layer].mean((2, 3), keepdims=True)) for layer in recipe.content}
         apart = {layer: sum(style_loss(own[layer], a[layer]) for a in targets) / len(targets) for layer in recipe.style}
+    N = len(content)
     if not all(unit.item() > 0 for unit in (*flat.values(), *apart.values(), variation)):
         raise ValueError("balanced: the content image is blank or is the style image; take two pictures that differ")
     return Recipe(
-        {layer: a / flat[layer].item() for layer, a in recipe.content.items()},
-        {layer: b / apart[layer].item() for layer, b in recipe.style.items()},
-        recipe.smoothness / variation.item(),
+        {layer: a * N / flat[layer].item() for layer, a in recipe.content.items()},
+        {layer: b * N / apart[layer].item() for layer, b in recipe.style.items()},
+        recipe.smoothness * N / variation.item(),
     )
