@@ -524,7 +524,9 @@ def test_two_gradients_of_one_cotangent_are_two_arrays(f):
 
 
 @pytest.mark.parametrize(
-    "f", [lambda x: x.reshape(2, 1), lambda x: x.T, lambda x: x[::-1], lambda x: x.sum(), lambda x: x], ids=str
+    "f",
+    [lambda x: x.reshape(2, 1), lambda x: x.T, lambda x: x[::-1], lambda x: x.sum(), lambda x: x],
+    ids=["reshape", "T", "reversed", "sum", "itself"],
 )
 def test_a_gradient_can_be_changed_without_changing_the_seed_or_the_next_gradient(f):
     x = mg.Tensor([1.0, 2.0], requires_grad=True)
