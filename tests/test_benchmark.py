@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from demos import benchmark
-from demos.benchmark import ours
+from demos.benchmark import growth, ours
+from demos.benchmark.shapes import GROWTH
 from demos.benchmark.turns import WITHOUT_AVX512, Turns
 from demos.command_line import main
+from demos.results import Results
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,6 +30,9 @@ TWINS = """
 
     assert set(pytorch.STEPS) == set(ours.STEPS)
     assert list(pytorch.passes()) == list(ours.passes()) == list(shapes.PASSES)
+
+    shape = {"batch": 2, "channels": 3, "side": 5}
+    ours.convolutions(**shape)(), pytorch.convolutions(**shape)()
 
     # networks: as many parameters, and a loss that is a number
     ours.networks.training = lambda model, loss: (sum(p.size for p in model.parameters()), loss)
@@ -87,6 +92,25 @@ def test_the_picture_of_another_processor_says_so(capsys, tmp_path):
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["settings"]["processor"] == "as if without AVX-512"
     assert "tiny_mlp: ms a step" in record["metrics"] and "gru: ms a step" not in record["metrics"]
+
+
+def test_the_growth_of_a_step_is_a_table_and_a_picture_of_the_slopes(tmp_path, monkeypatch):
+    slopes = {"batch": 1, "channels": 2, "pixels a side": 2}
+    times = {f"{name} {size}": 1e-3 * size**k for name, k in slopes.items() for size in GROWTH[name]}
+    turns = SimpleNamespace(
+        take=lambda what, of: {"ours": [times], "pytorch": [{key: 2 * t for key, t in times.items()}]}
+    )
+    drawn = []
+    monkeypatch.setattr(growth.figures, "growth", lambda panels, path, label: drawn.append(panels))
+    growth.show(Results("benchmark"), turns, tmp_path)
+    assert [list(lines) for lines in drawn[0].values()] == [
+        [f"minigrad: {k}.00", f"PyTorch: {k}.00"] for k in slopes.values()
+    ]
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert metrics["batch 64: ms a step"]["ratio"] == 0.5
+    monkeypatch.undo()
+    growth.show(Results("benchmark"), turns, tmp_path)
+    assert (tmp_path / "growth.png").read_bytes().endswith(b"IEND\xaeB`\x82")
 
 
 def test_the_profile_of_a_step_is_a_table_and_a_picture(capsys, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 
 The two libraries run in processes that take turns, and the ratio is taken pair by pair, so that a machine whose speed
 drifts still compares them fairly. PyTorch is optional: pip install torch. With --device cuda the kernels alone are
-timed, against cuDNN in float32 without TF32. --profile STEP shows where the time of one step goes.
+timed, against cuDNN in float32 without TF32. --profile STEP shows where the time of one step goes, and --growth how it
+grows with the batch, the channels and the images.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from demos import options
-from demos.benchmark import overhead, shapes
-from demos.benchmark.turns import WITHOUT_AVX512, Turns
+from demos.benchmark import growth, overhead, shapes
+from demos.benchmark.turns import WITHOUT_AVX512, Turns, compare
 from demos.results import Results
 from minigrad.kernels.threads import thread_count
 
@@ -34,6 +35,7 @@ def add_options(parser) -> None:
     add(
         "--without-avx512", action="store_true", help="let both libraries compute as on a processor that has AVX2 alone"
     )
+    add("--growth", action="store_true", help="table and picture of how the time of a step grows, and no more")
     add("--profile", type=step, metavar="STEP", help="table and picture of the ops of one step here, and no more")
 
 
@@ -69,6 +71,9 @@ def main(args) -> None:
         libraries.append("pytorch")
 
     turns = Turns(libraries, pairs, args.quick, WITHOUT_AVX512 if args.without_avx512 else {})
+    if args.growth:
+        growth.show(results, turns, args.out)
+        return
     gemm, bandwidth = turns.once("rates", args.device)
     results.add("products of large matrices: Gflop/s", gemm / 1e9)
     results.add("copies of large arrays: GB/s", bandwidth / 1e9)
@@ -120,11 +125,3 @@ def add_passes(results: Results, turns: Turns, bandwidth: float) -> None:
         results.add(
             f"{name}: GB/s", rate / 1e9, share_of_copies=rate / bandwidth, ms=median(times["ours"]), **compare(times)
         )
-
-
-def compare(times: dict[str, list[float]]) -> dict[str, float]:
-    """Return PyTorch's median and our ratio to it: median, least and greatest of the pairs; nothing without PyTorch."""
-    if "pytorch" not in times:
-        return {}
-    ratios = sorted(a / b for a, b in zip(times["ours"], times["pytorch"]))
-    return {"PyTorch": median(times["pytorch"]), "ratio": median(ratios), "from": ratios[0], "to": ratios[-1]}

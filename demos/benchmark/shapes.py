@@ -1,4 +1,4 @@
-"""What is timed by itself: convolutions, of this course's models and of networks they borrow; passes over arrays."""
+"""What is timed by itself: convolutions of this course's models and of networks they borrow, and passes over arrays."""
 
 from __future__ import annotations
 
@@ -66,4 +66,9 @@ PASSES = {
     **dict.fromkeys(("add", "multiply", "where"), 3),
     **dict.fromkeys(("sum", "sum of columns", "sum of rows", "max of rows", "variance of columns"), 1),
     **{f"{name}, gradient": 3 for name in UNARY},
+    **{"SGD": 3, "SGD with momentum": 5, "Adam": 7},  # parameters, gradients and averages
 }
+
+# the sizes that grow, one at a time, of a training step of two 3x3 convolutions; the others keep those of BASE
+BASE = {"batch": 32, "channels": 16, "pixels a side": 32}
+GROWTH = {"batch": (1, 4, 16, 64, 256), "channels": (4, 16, 64, 256), "pixels a side": (8, 16, 32, 64, 128)}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from statistics import median
 from typing import Any
 
 # what NumPy, OpenBLAS, oneDNN, PyTorch and MKL read when they choose their code
@@ -43,3 +44,11 @@ class Turns:
         if done.returncode:
             raise RuntimeError(f"benchmark: {' '.join(command)} failed:\n{done.stderr}")
         return json.loads(done.stdout)
+
+
+def compare(times: dict[str, list[float]]) -> dict[str, float]:
+    """Return PyTorch's median and our ratio to it: median, least and greatest of the pairs; nothing without PyTorch."""
+    if "pytorch" not in times:
+        return {}
+    ratios = sorted(a / b for a, b in zip(times["ours"], times["pytorch"]))
+    return {"PyTorch": median(times["pytorch"]), "ratio": median(ratios), "from": ratios[0], "to": ratios[-1]}

@@ -4,6 +4,7 @@ python -m demos.benchmark.worker LIBRARY rates DEVICE       the machine -> opera
 python -m demos.benchmark.worker LIBRARY kernels DEVICE     all kernels -> {name: milliseconds}
 python -m demos.benchmark.worker LIBRARY passes cpu         all passes over arrays -> {name: milliseconds}
 python -m demos.benchmark.worker LIBRARY steps NAME,..      training steps -> {name: [milliseconds, megabytes]}
+python -m demos.benchmark.worker LIBRARY growth cpu         one step in all its sizes -> {name and size: milliseconds}
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def main(library: str, what: str, of: str, quick: bool) -> None:
         found = steps(module, of.split(","), quick)
     elif what == "passes":
         found = {name: milliseconds(f, *((1, 1, 0) if quick else (2, 9))) for name, f in module.passes().items()}
+    elif what == "growth":
+        found = growth(module, quick)
     else:
         kernels = {
             f"{kernel} {shape}": module.kernel(kernel, shape, of)
@@ -54,6 +57,16 @@ def steps(module: Any, names: list[str], quick: bool) -> dict[str, tuple[float, 
         step = module.STEPS[name]()
         ms = milliseconds(step, *((1, 1, 0) if quick else (10, 30)))
         found[name] = ms, max(0, _status("VmHWM") - before) / 1e6
+    return found
+
+
+def growth(module: Any, quick: bool) -> dict[str, float]:
+    """Return the time of a training step for each size of GROWTH."""
+    found = {}
+    for name, sizes in shapes.GROWTH.items():
+        for size in sizes[:2] if quick else sizes:
+            step = module.convolutions(*(shapes.BASE | {name: size}).values())
+            found[f"{name} {size}"] = milliseconds(step, *((1, 1, 0) if quick else (2, 9)))
     return found
 
 

@@ -3,6 +3,7 @@
 from .board import TINTS, Board
 from .charts import (
     curves,
+    growth,
     histograms,
     intervals,
     overlaid_histograms,
@@ -20,6 +21,7 @@ __all__ = [
     "Board",
     "attention_map",
     "curves",
+    "growth",
     "heat_maps",
     "histograms",
     "image_rows",

@@ -139,6 +139,23 @@ def roc_curves(lines: dict[str, tuple[np.ndarray, np.ndarray]], path: Path, xlab
     save(figure, path)
 
 
+def growth(panels: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]], path: Path, ylabel: str) -> None:
+    """Draw panels of labelled lines on logarithmic axes: what grows -> label -> (its sizes, values)."""
+    from matplotlib.ticker import NullLocator
+
+    figure, axes = subplots(1, len(panels), (4, 3.6))
+    for ax, (what, lines) in zip(axes[0], panels.items()):
+        for label, (sizes, values) in lines.items():
+            ax.plot(sizes, values, marker="o", markersize=4, label=label)
+        ax.set(xlabel=what, xscale="log", yscale="log")
+        ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.grid(alpha=0.3)
+        ax.legend(title="slope")
+    axes[0, 0].set_ylabel(ylabel)
+    save(figure, path)
+
+
 def time_bars(bars: Sequence[tuple[str, str, float, float]], path: Path, xlabel: str) -> None:
     """Draw times, the first on top: (what, where, time, the floor that it could fall to or 0); a colour for each where.
 

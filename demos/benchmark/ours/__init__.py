@@ -3,9 +3,10 @@
 from demos.benchmark.ours import lectures, networks
 from demos.benchmark.ours.arrays import passes
 from demos.benchmark.ours.kernels import kernel, rates
+from demos.benchmark.ours.networks import convolutions
 from minigrad import keep_memory
 
-__all__ = ["STEPS", "kernel", "passes", "prepare", "rates"]
+__all__ = ["STEPS", "convolutions", "kernel", "passes", "prepare", "rates"]
 
 STEPS = lectures.STEPS | networks.STEPS
 

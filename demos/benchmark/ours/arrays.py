@@ -1,4 +1,4 @@
-"""Ops that pass over a large array: forward, and the gradient of some."""
+"""What passes over a large array: ops, the gradient of some, and steps of optimizers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 import minigrad as mg
 from demos.benchmark.shapes import PASSES, SIZE, UNARY
-from minigrad import Tensor
+from minigrad import Tensor, optim
 
 
 def passes() -> dict[str, Callable[[], object]]:
@@ -29,6 +29,11 @@ def passes() -> dict[str, Callable[[], object]]:
         "variance of columns": lambda: mg.var(x, axis=0),
     }
     leaf = Tensor(x.data, requires_grad=True)
+    parameter = Tensor(x.data.copy(), requires_grad=True)
+    parameter.grad = y
+    calls["SGD"] = optim.SGD([parameter], 1e-3).step
+    calls["SGD with momentum"] = optim.SGD([parameter], 1e-3, momentum=0.9).step
+    calls["Adam"] = optim.Adam([parameter], 1e-3).step
     for name in PASSES:
         if name.endswith(", gradient"):
             out = unary[name.removesuffix(", gradient")](leaf)

@@ -188,6 +188,14 @@ def _vectors(rng: np.random.Generator, *shape: int) -> Tensor:
     return Tensor(rng.random(shape, np.float32))
 
 
+def convolutions(batch: int, channels: int, side: int) -> Callable[[], None]:
+    """Two 3x3 convolutions that keep the number of channels, on square images."""
+    rng = np.random.default_rng(0)
+    conv1, conv2 = (nn.Conv2d(channels, channels, 3, padding=1, rng=rng) for _ in range(2))
+    x, y = (images(rng, batch, channels, side) for _ in range(2))
+    return _regression(nn.Sequential(conv1, nn.ReLU(), conv2), x, y)
+
+
 def _regression(model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
     """Return a step of Adam that brings model(x) nearer to y."""
     return training(model, lambda: mg.mse_loss(model(x), y))

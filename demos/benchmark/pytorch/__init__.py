@@ -5,8 +5,9 @@ import torch
 from demos.benchmark.pytorch import lectures, networks
 from demos.benchmark.pytorch.arrays import passes
 from demos.benchmark.pytorch.kernels import kernel
+from demos.benchmark.pytorch.networks import convolutions
 
-__all__ = ["STEPS", "kernel", "passes", "prepare"]
+__all__ = ["STEPS", "convolutions", "kernel", "passes", "prepare"]
 
 STEPS = lectures.STEPS | networks.STEPS
 

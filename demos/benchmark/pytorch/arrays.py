@@ -1,4 +1,4 @@
-"""Ops that pass over a large array: forward, and the gradient of some."""
+"""What passes over a large array: ops, the gradient of some, and steps of optimizers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def passes() -> dict[str, Callable[[], object]]:
         "variance of columns": lambda: x.var(0, correction=0),
     }
     leaf = x.clone().requires_grad_()
+    parameter = torch.nn.Parameter(x.clone())
+    parameter.grad = y
+    calls["SGD"] = torch.optim.SGD([parameter], 1e-3).step
+    calls["SGD with momentum"] = torch.optim.SGD([parameter], 1e-3, momentum=0.9).step
+    calls["Adam"] = torch.optim.Adam([parameter], 1e-3).step
     for name in PASSES:
         if name.endswith(", gradient"):
             out = unary[name.removesuffix(", gradient")](leaf)

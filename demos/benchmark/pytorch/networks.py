@@ -147,6 +147,12 @@ def _twice(channels: int, out: int) -> nn.Module:
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
 
 
+def convolutions(batch: int, channels: int, side: int) -> Callable[[], None]:
+    conv1, conv2 = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+    shape = (batch, channels, side, side)
+    return _regression(nn.Sequential(conv1, nn.ReLU(), conv2), shape, shape)
+
+
 def _regression(model: nn.Module, of_x: tuple[int, ...], of_y: tuple[int, ...]) -> Callable[[], None]:
     """Return a step of Adam that brings model(x) nearer to y, both random."""
     x, y = torch.rand(of_x), torch.rand(of_y)
