@@ -105,9 +105,9 @@ def check_pytest(words):
         if word == "-m":
             assert set(re.findall(r"\w+", next(words))) - {"and", "not"} <= set(markers)
         elif word.startswith("--"):
-            assert f'"{word.split("=")[0]}"' in own
+            assert word == "--dist" or f'"{word.split("=")[0]}"' in own
             next(words)
-        elif word == "-k":
+        elif word in ("-k", "-n"):
             next(words)
         elif not word.startswith("-"):
             assert (ROOT / word).exists()
@@ -148,7 +148,8 @@ def test_a_misprinted_command_is_noticed(words, monkeypatch, tmp_path, capsys):
 def test_the_continuous_integration_runs_the_commands_of_the_readme_and_of_the_slow_one_the_short_part():
     ci = (ROOT / ".ci" / "run").read_text()
     front = README.read_text()
-    assert ".venv/bin/python -m pytest\n" in ci and ".venv/bin/python -m pytest\n" in front
+    both = ".venv/bin/python -m pytest -n 2 --dist loadfile\n"
+    assert both in ci and both in front
     assert '.venv/bin/python -m pytest -m "quality and not long"\n' in ci
     assert ".venv/bin/python -m pytest -m quality\n" in front
     assert ".venv/bin/python -m pytest -m faults\n" in ci
