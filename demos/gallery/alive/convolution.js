@@ -227,11 +227,12 @@ alive.register("convolution", function (element) {
     const kinds = [...new Set(counts)].sort((a, b) => a - b);
     const even = kinds.length === 1;
     const seen = even ? `every pixel is covered by ${kinds[0]} window${kinds[0] === 1 ? "" : "s"}: no checkerboard` : `pixels are covered by ${kinds.join(", ").replace(/, (\d+)$/, " or $1")} windows: a checkerboard`;
-    make(overlap, "p", {}, `Transposed, kernel ${kernel}, stride ${stride}${dilation > 1 ? `, dilation ${dilation}` : ""}: ${seen}. ${remedy(even)}`);
+    make(overlap, "p", {}, `Transposed, kernel ${kernel}, stride ${stride}${dilation > 1 ? `, dilation ${dilation}` : ""}: ${seen}. ${remedy(even, stride)}`);
   }
 
-  function remedy(even) {
+  function remedy(even, stride) {
+    if (stride === 1) return "At a larger stride there can be one.";
     if (even) return "Wherever the picture is constant, so is what comes out, if all weights are equal.";
-    return "Remedies: a kernel that the stride divides, or nearest neighbours and then an ordinary convolution.";
+    return "Remedies: a kernel whose side is a multiple of the stride, or nearest neighbours and then an ordinary convolution.";
   }
 });

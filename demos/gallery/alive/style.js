@@ -16,7 +16,7 @@ alive.register("style", function (element, data) {
     make(figure, "figcaption", {}, caption);
   }
   const say = alive.readout(originals);
-  const player = alive.player(element, "slide", 120, show);
+  const player = alive.player(element, "picture", 120, show);
   open(0);
 
   function open(index) {

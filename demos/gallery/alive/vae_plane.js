@@ -22,10 +22,11 @@ alive.register("vae_plane", function (element, data) {
   });
   const boxes = make(element, "div", { class: "alive-pair" });
   const planes = data.planes.map((each) => planeOf(each, make(boxes, "div", { class: "alive-plane" })));
+  make(element, "p", { class: "alive-key" }, "Numerals are codes of test digits. The circle holds 86 % of N(0, I), from which new digits are drawn: the VAE has filled it, the autoencoder knows nothing of it.");
   const walk = make(element, "div", { class: "alive-row" });
   const classes = [...new Set(labels)].sort((a, b) => a - b);
-  const ends = ["walk from a", "to a"].map((text, i) => {
-    return alive.select(walk, text, classes.map((c) => [c, String(c)]), classes.at(i ? -1 : 3 % classes.length), stroll);
+  const ends = [["walk from a", 7], ["to a", 3]].map(([text, first]) => {
+    return alive.select(walk, text, classes.map((c) => [c, String(c)]), first, stroll);
   });
   const player = alive.player(element, "walk", 250, (k) => planes.forEach((plane) => plane.onTheWay(k / (WAY - 1))));
   stroll();
