@@ -6,9 +6,11 @@ NAME.js is a plain script that registers one function with the page:
 
 The page holds <div class="alive" data-widget="NAME"></div> in the section of the widget's system. When it is loaded, it
 calls the function with this element, which is the script's to fill, and the data, once. What the function throws is
-shown in place of the widget, and told on the console. The scripts in SHARED come first: alive.js has the register,
-arrays and controls; layers.js computes the networks' layers; expression.js and arrange.js are the language and the
-drawing of the gradient's graphs. Data are packed by pack.py and networks.py.
+shown in place of the widget, and told on the console.
+
+The scripts in SHARED come first: alive.js has the register, arrays and pictures; controls.js sliders and buttons;
+layers.js what the layers of networks compute; expression.js and arrange.js the language of the gradient's expressions
+and the drawing of their graphs. pack.py and networks.py write the data as these read them.
 
 ALIVE says for each NAME where it stands, where its data come from, and its title:
 
@@ -34,7 +36,7 @@ from demos.gallery.alive import deforming, digits, faces, style
 
 Write = Callable[[Path], Any]
 
-SHARED = ("alive", "layers", "expression", "arrange")
+SHARED = ("alive", "controls", "layers", "expression", "arrange")
 
 
 def nothing(folder: Path) -> dict[str, Any]:

@@ -61,7 +61,11 @@ alive.arrange = (function () {
     for (let sweep = 0; sweep < SWEEPS; sweep++) {
       const side = sweep % 2 ? -1 : 1;
       for (const layer of side > 0 ? layers.toReversed() : layers) {
-        const wish = (cell) => mean(cell.near.filter((other) => other.layer === cell.layer + side), cell.across);
+        const wish = (cell) =>
+          mean(
+            cell.near.filter((other) => other.layer === cell.layer + side),
+            cell.across,
+          );
         const wishes = new Map(layer.map((cell) => [cell, wish(cell)]));
         layer.sort((a, b) => wishes.get(a) - wishes.get(b));
         spread([layer]);

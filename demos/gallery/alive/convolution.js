@@ -10,18 +10,22 @@ alive.register("convolution", function (element) {
   /* The numbers of the slide, a 4 x 4 image and a 3 x 3 kernel, and more around them for larger ones. */
   const IMAGE = ["3321021", "0013102", "3122031", "2002113", "1230201", "0121302", "2013120"].map(digits);
   const KERNEL = ["0121", "2200", "0121", "1012"].map(digits);
+  const REMEDIES =
+    "Remedies: a kernel whose side is a multiple of the stride, or nearest neighbours and an ordinary convolution.";
   const { make, draw } = alive;
 
   function digits(text) {
     return [...text].map(Number);
   }
 
-  /* ---- controls -------------------------------------------------------------------------------------------------- */
+  /* ---- controls ------------------------------------------------------------------------------------------------- */
 
+  const SIZES = { input: [4, 5, 6, 7], kernel: [1, 2, 3, 4], stride: [1, 2, 3], padding: [0, 1, 2], dilation: [1, 2] };
   const shape = { input: 4, kernel: 3, stride: 1, padding: 0, dilation: 1 };
   const bar = make(element, "div", { class: "alive-row" });
-  for (const [name, options] of Object.entries({ input: [4, 5, 6, 7], kernel: [1, 2, 3, 4], stride: [1, 2, 3], padding: [0, 1, 2], dilation: [1, 2] })) {
-    alive.choice(bar, name, options.map((value) => [value, String(value)]), shape[name], (value) => {
+  for (const [name, options] of Object.entries(SIZES)) {
+    const texts = options.map((value) => [value, String(value)]);
+    alive.choice(bar, name, texts, shape[name], (value) => {
       shape[name] = value;
       redraw();
     });
@@ -35,7 +39,7 @@ alive.register("convolution", function (element) {
   let map, grids;
   redraw();
 
-  /* ---- the map from windows to places ------------------------------------------------------------------------------ */
+  /* ---- the map from windows to places --------------------------------------------------------------------------- */
 
   /** Which weight meets which place of the input in each window -> {out, count, windows: [[{weight, place, at}]]}.
 
@@ -46,12 +50,14 @@ alive.register("convolution", function (element) {
     const windows = [];
     for (let o = 0; o < Math.max(0, out) ** 2; o++) {
       const corner = [Math.floor(o / out) * stride, (o % out) * stride];
-      windows.push(Array.from({ length: kernel ** 2 }, (_, weight) => {
-        const at = [corner[0] + dilation * Math.floor(weight / kernel), corner[1] + dilation * (weight % kernel)];
-        const [i, j] = at.map((each) => each - padding);
-        const inside = i >= 0 && j >= 0 && i < input && j < input;
-        return { weight, at, place: inside ? i * input + j : null };
-      }));
+      windows.push(
+        Array.from({ length: kernel ** 2 }, (_, weight) => {
+          const at = [corner[0] + dilation * Math.floor(weight / kernel), corner[1] + dilation * (weight % kernel)];
+          const [i, j] = at.map((each) => each - padding);
+          const inside = i >= 0 && j >= 0 && i < input && j < input;
+          return { weight, at, place: inside ? i * input + j : null };
+        }),
+      );
     }
     return { out, reach, count: windows.length, windows };
   }
@@ -74,15 +80,18 @@ alive.register("convolution", function (element) {
     return `hsl(${(k * 360) / shape.kernel ** 2}, 70%, 80%)`;
   }
 
-  /* ---- drawing ------------------------------------------------------------------------------------------------------ */
+  /* ---- drawing -------------------------------------------------------------------------------------------------- */
 
   function redraw() {
     place.stop();
     const next = geometry(shape);
-    problem.textContent = next.out < 1 ? `A kernel that reaches over ${next.reach} places does not fit into ${shape.input} + 2 × ${shape.padding}.` : "";
-    if (next.out < 1) return;
-    map = next;
     const { input, padding, kernel } = shape;
+    const fits = next.out >= 1;
+    problem.textContent = fits
+      ? ""
+      : `A kernel that reaches over ${next.reach} places does not fit into ${input} + 2 × ${padding}.`;
+    if (!fits) return;
+    map = next;
     const padded = input + 2 * padding;
     gathering.replaceChildren();
     spreading.replaceChildren();
@@ -107,8 +116,9 @@ alive.register("convolution", function (element) {
     const cell = small ? CELL * 0.6 : CELL;
     const figure = make(board, "figure", { class: "alive-grid-board" });
     make(figure, "figcaption", {}, caption);
-    const svg = draw(figure, "svg", { viewBox: `-1 -1 ${columns * cell + 2} ${rows * cell + 2}`, role: "img", "aria-label": caption });
-    svg.style.width = `${columns * cell + 2}px`;
+    const [width, height] = [columns * cell + 2, rows * cell + 2];
+    const svg = draw(figure, "svg", { viewBox: `-1 -1 ${width} ${height}`, role: "img", "aria-label": caption });
+    svg.style.width = `${width}px`;
     const cells = Array.from({ length: rows * columns }, (_, i) => {
       const [x, y] = [(i % columns) * cell, Math.floor(i / columns) * cell];
       const rect = draw(svg, "rect", { x, y, width: cell, height: cell, class: "alive-cell" });
@@ -126,7 +136,7 @@ alive.register("convolution", function (element) {
     };
   }
 
-  /** Let the pointer and the arrow keys choose the window on a board; on that of the input it is the window's middle. */
+  /** Let the pointer and the arrow keys choose the window on a board: by its middle on the input's. */
   function steerable(svg, caption, columns) {
     const { out, reach } = map;
     const [step, middle] = columns === out ? [1, 0.5] : [shape.stride, reach / 2];
@@ -169,7 +179,9 @@ alive.register("convolution", function (element) {
       grids.small(row, column, { text: small(o), look });
       showRow(o, o === k);
     }
-    for (let i = 0; i < kernel ** 2; i++) grids.kernel(Math.floor(i / kernel), i % kernel, { text: weight(i), fill: tint(i) });
+    for (let i = 0; i < kernel ** 2; i++) {
+      grids.kernel(Math.floor(i / kernel), i % kernel, { text: weight(i), fill: tint(i) });
+    }
     say(sentence(k));
   }
 
@@ -189,7 +201,8 @@ alive.register("convolution", function (element) {
   }
 
   function value(o) {
-    return map.windows[o].reduce((sum, tap) => sum + (tap.place === null ? 0 : weight(tap.weight) * image(tap.place)), 0);
+    const inside = map.windows[o].filter((tap) => tap.place !== null);
+    return inside.reduce((sum, tap) => sum + weight(tap.weight) * image(tap.place), 0);
   }
 
   /** What the transposed convolution has summed up once the numbers 0 .. k are spread: one for each place. */
@@ -204,12 +217,13 @@ alive.register("convolution", function (element) {
   function sentence(k) {
     const terms = map.windows[k].filter((tap) => tap.place !== null && weight(tap.weight) > 0);
     const products = terms.map((tap) => `${weight(tap.weight)}·${image(tap.place)}`).join(" + ") || "0";
-    return `Row ${k + 1} of C times the input: ${products} = ${value(k)}. The transposed convolution adds ${small(k)} times the same weights at the same places.`;
+    const gathered = `Row ${k + 1} of C times the input: ${products} = ${value(k)}.`;
+    return `${gathered} The transposed convolution adds ${small(k)} times the same weights at the same places.`;
   }
 
-  /* ---- the checkerboard ---------------------------------------------------------------------------------------------- */
+  /* ---- the checkerboard ----------------------------------------------------------------------------------------- */
 
-  /** Draw how many windows of the transposed convolution cover each pixel of a larger picture; uneven is a checkerboard. */
+  /** Draw how many windows of the transposed convolution cover each pixel of a larger picture, away from its border. */
   function drawOverlap() {
     const { kernel, stride, dilation } = shape;
     const numbers = Math.ceil(SIDE / stride);
@@ -217,22 +231,31 @@ alive.register("convolution", function (element) {
     for (let o = 0; o < numbers; o++) {
       for (let tap = 0; tap < kernel; tap++) line[o * stride + tap * dilation] += 1;
     }
-    // away from the border, where windows are missing, a product of two such lines
+    // in the plane, a product of two such lines
     const inner = line.slice(map.reach, line.length - map.reach);
     const counts = inner.flatMap((a) => inner.map((b) => a * b));
     const most = Math.max(...counts, 1);
+    const values = counts.map((count) => 0.15 + (0.75 * count) / most);
     overlap.replaceChildren();
     const canvas = alive.picture(overlap, "windows over each pixel", inner.length, inner.length);
-    alive.paint(canvas, { channels: 1, height: inner.length, width: inner.length, values: counts.map((count) => 0.15 + (0.75 * count) / most) });
-    const kinds = [...new Set(counts)].sort((a, b) => a - b);
-    const even = kinds.length === 1;
-    const seen = even ? `every pixel is covered by ${kinds[0]} window${kinds[0] === 1 ? "" : "s"}: no checkerboard` : `pixels are covered by ${kinds.join(", ").replace(/, (\d+)$/, " or $1")} windows: a checkerboard`;
-    make(overlap, "p", {}, `Transposed, kernel ${kernel}, stride ${stride}${dilation > 1 ? `, dilation ${dilation}` : ""}: ${seen}. ${remedy(even, stride)}`);
+    alive.paint(canvas, { channels: 1, height: inner.length, width: inner.length, values });
+    const spread = dilation > 1 ? `, dilation ${dilation}` : "";
+    make(
+      overlap,
+      "p",
+      {},
+      `Transposed, kernel ${kernel}, stride ${stride}${spread}: ${verdict(new Set(counts), stride)}`,
+    );
   }
 
-  function remedy(even, stride) {
-    if (stride === 1) return "At a larger stride there can be one.";
-    if (even) return "Wherever the picture is constant, so is what comes out, if all weights are equal.";
-    return "Remedies: a kernel whose side is a multiple of the stride, or nearest neighbours and then an ordinary convolution.";
+  /** Say how many windows cover a pixel, and what can be done if the numbers differ. */
+  function verdict(kinds, stride) {
+    const numbers = [...kinds].sort((a, b) => a - b);
+    if (numbers.length > 1) {
+      const counts = `${numbers.slice(0, -1).join(", ")} or ${numbers.at(-1)}`;
+      return `pixels are covered by ${counts} windows: a checkerboard. ${REMEDIES}`;
+    }
+    const cover = `every pixel is covered by ${numbers[0]} window${numbers[0] === 1 ? "" : "s"}: no checkerboard.`;
+    return stride === 1 ? `${cover} At a larger stride there can be one.` : cover;
   }
 });

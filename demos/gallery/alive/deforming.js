@@ -1,7 +1,7 @@
 /* The deforming autoencoder: the texture of one image under the deformation of another, and the grid that bends it.
 
    A pixel p of the image is looked up in the texture at W(p). The grid over the texture shows these places. It can be
-   straightened, and the image can be pulled with the pointer or with arrow keys: then its pixels are looked up elsewhere. */
+   straightened, and the image can be pulled with the pointer or arrow keys: its pixels are then looked up elsewhere. */
 "use strict";
 
 alive.register("deforming", function (element, data) {
@@ -9,7 +9,11 @@ alive.register("deforming", function (element, data) {
   const ZOOM = 6; // pixels of the board for a pixel of the texture, at 64 of them
   const HOLD = 0.28; // reach of a pull, in half sides
   const { make } = alive;
-  let set, amount = 1, chosen, grip, pull;
+  let set,
+    amount = 1,
+    chosen,
+    grip,
+    pull;
 
   const bar = make(element, "div", { class: "alive-row" });
   if (data.sets.length > 1) {
@@ -18,18 +22,19 @@ alive.register("deforming", function (element, data) {
   }
   const choices = make(element, "div", { class: "alive-pair" });
   const boards = make(element, "div", { class: "alive-pair" });
-  const [texture, result] = ["the texture, and where it is looked up", "the texture, deformed: pull at it"].map((caption) => {
-    const figure = make(boards, "figure", { class: "alive-picture" });
-    const canvas = make(figure, "canvas", { role: "img", "aria-label": caption });
-    make(figure, "figcaption", {}, caption);
-    return canvas;
-  });
+  const texture = alive.picture(boards, "the texture, and where it is looked up", 64 * ZOOM, 64 * ZOOM);
+  const result = alive.picture(boards, "the texture, deformed: pull at it", 64, 64);
   const say = alive.readout(element);
   const controls = make(element, "div", { class: "alive-row" });
-  const slider = alive.slider(controls, "deformation", { min: 0, max: 1, step: 0.02, value: 1, show: percent }, (value) => {
-    amount = value;
-    show();
-  });
+  const slider = alive.slider(
+    controls,
+    "deformation",
+    { min: 0, max: 1, step: 0.02, value: 1, show: percent },
+    (value) => {
+      amount = value;
+      show();
+    },
+  );
   alive.button(controls, "let go", release);
   result.setAttribute("role", "application");
   result.setAttribute("aria-label", "the deformed texture; arrow keys pull at its middle");
@@ -46,17 +51,21 @@ alive.register("deforming", function (element, data) {
     return `${Math.round(value * 100)} %`;
   }
 
-  /* ---- choices ------------------------------------------------------------------------------------------------------ */
+  /* ---- choices -------------------------------------------------------------------------------------------------- */
 
-  /** Take a set of images: {title, images, textures, warps}. */
+  /** Take a set of images. */
   function open(index) {
-    const { title, images, textures, warps } = data.sets[index];
-    set = { title, images: alive.array(images), textures: alive.array(textures), warps: alive.array(warps), size: images.shape[2] };
+    const [images, textures, warps] = ["images", "textures", "warps"].map((name) =>
+      alive.array(data.sets[index][name]),
+    );
+    set = { images, textures, warps, size: images.shape[2] };
     chosen = { texture: 0, warp: 1 % images.shape[0] };
     choices.replaceChildren();
-    for (const [part, legend] of [["texture", "texture of"], ["warp", "deformation of"]]) tiles(part, legend);
-    const side = 64 * ZOOM;
-    Object.assign(texture, { width: side, height: side });
+    for (const [part, legend] of [
+      ["texture", "texture of"],
+      ["warp", "deformation of"],
+    ])
+      tiles(part, legend);
     Object.assign(result, { width: set.size, height: set.size });
     release();
   }
@@ -79,7 +88,10 @@ alive.register("deforming", function (element, data) {
   }
 
   function release() {
-    [grip, pull] = [[0, 0], [0, 0]];
+    [grip, pull] = [
+      [0, 0],
+      [0, 0],
+    ];
     show();
   }
 
@@ -88,7 +100,7 @@ alive.register("deforming", function (element, data) {
     show();
   }
 
-  /* ---- the warp ------------------------------------------------------------------------------------------------------ */
+  /* ---- the warp ------------------------------------------------------------------------------------------------- */
 
   /** Where the image's place (x, y), from -1 to 1, is looked up: the warp, straightened as far as asked for. */
   function lookedUp(x, y) {
@@ -105,7 +117,8 @@ alive.register("deforming", function (element, data) {
     const [left, top] = [column, row].map((each) => Math.min(last - 1, Math.floor(each)));
     const [a, b] = [column - left, row - top];
     const at = (dx, dy, k) => warp[2 * ((top + dy) * set.size + left + dx) + k];
-    return [0, 1].map((k) => (1 - b) * ((1 - a) * at(0, 0, k) + a * at(1, 0, k)) + b * ((1 - a) * at(0, 1, k) + a * at(1, 1, k)));
+    const along = (dy, k) => (1 - a) * at(0, dy, k) + a * at(1, dy, k);
+    return [0, 1].map((k) => (1 - b) * along(0, k) + b * along(1, k));
   }
 
   function show() {
@@ -119,7 +132,8 @@ alive.register("deforming", function (element, data) {
     alive.paint(result, alive.layers.lookUp(image, warp, size, size));
     drawGrid(image);
     const pulled = pull.some((each) => each) ? ", and pulled" : "";
-    say(`Texture of image ${chosen.texture + 1}, ${percent(slider.value)} of the deformation of image ${chosen.warp + 1}${pulled}.`);
+    const bent = `${percent(slider.value)} of the deformation of image ${chosen.warp + 1}`;
+    say(`Texture of image ${chosen.texture + 1}, ${bent}${pulled}.`);
   }
 
   /** The texture, and over it where the lines of a square grid over the image are looked up. */
@@ -133,8 +147,14 @@ alive.register("deforming", function (element, data) {
     const ticks = Array.from({ length: LINES }, (_, i) => (2 * i) / (LINES - 1) - 1);
     const fine = Array.from({ length: 4 * LINES }, (_, i) => (2 * i) / (4 * LINES - 1) - 1);
     for (const tick of ticks) {
-      drawLine(pen, fine.map((each) => lookedUp(tick, each)));
-      drawLine(pen, fine.map((each) => lookedUp(each, tick)));
+      drawLine(
+        pen,
+        fine.map((each) => lookedUp(tick, each)),
+      );
+      drawLine(
+        pen,
+        fine.map((each) => lookedUp(each, tick)),
+      );
     }
   }
 

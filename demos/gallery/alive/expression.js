@@ -41,7 +41,7 @@ alive.expression = (function () {
 
   class ExpressionError extends Error {}
 
-  /* ---- text to tokens ---------------------------------------------------------------------------------------- */
+  /* ---- text to tokens ------------------------------------------------------------------------------------------- */
 
   const TOKEN = /\s*(?:(\d+(?:\.\d*)?|\.\d+)|([A-Za-z][A-Za-z0-9_]*)|(\*\*|[-+*/^()]))/y;
 
@@ -56,7 +56,8 @@ alive.expression = (function () {
       const match = TOKEN.exec(text);
       if (!match) {
         const place = from + text.slice(from).search(/\S/);
-        throw new ExpressionError(`character ${place + 1}: “${String.fromCodePoint(text.codePointAt(place))}” has no meaning here`);
+        const character = String.fromCodePoint(text.codePointAt(place));
+        throw new ExpressionError(`character ${place + 1}: “${character}” has no meaning here`);
       }
       const [, number, name, sign] = match;
       const kind = number ? "number" : name ? "name" : "sign";
@@ -66,7 +67,7 @@ alive.expression = (function () {
     return [...found, { kind: "end", text: "the end", place: end + 1 }];
   }
 
-  /* ---- tokens to a graph ------------------------------------------------------------------------------------- */
+  /* ---- tokens to a graph ---------------------------------------------------------------------------------------- */
 
   /** Read an expression -> {nodes, root, variables}: nodes {op, inputs, name or constant} with inputs before users. */
   function parse(text) {
@@ -149,14 +150,16 @@ alive.expression = (function () {
         return operation(token.text, bracketed());
       }
       if (!/^[A-Za-z]\d?$/.test(token.text)) {
-        fail(token, `unknown name “${token.text}”; functions are ${FUNCTIONS.join(", ")}, variables single letters such as x or w1`);
+        const known = `functions are ${FUNCTIONS.join(", ")}, variables single letters such as x or w1`;
+        fail(token, `unknown name “${token.text}”; ${known}`);
       }
       return variable(token.text);
     }
 
     function variable(name) {
       if (!graph.variables.has(name)) {
-        if (graph.variables.size >= LIMITS.variables) throw new ExpressionError(`at most ${LIMITS.variables} variables`);
+        const full = graph.variables.size >= LIMITS.variables;
+        if (full) throw new ExpressionError(`at most ${LIMITS.variables} variables`);
         graph.variables.set(name, add({ op: "variable", name, varies: true }));
       }
       return graph.variables.get(name);
@@ -171,7 +174,7 @@ alive.expression = (function () {
     return token.kind === "end" ? "the end" : `“${token.text}”`;
   }
 
-  /* ---- values and gradients ---------------------------------------------------------------------------------- */
+  /* ---- values and gradients ------------------------------------------------------------------------------------- */
 
   /** Values of all nodes, by index, for variables given by name in a Map. */
   function forward(graph, given) {
@@ -229,7 +232,8 @@ alive.expression = (function () {
     if (node.op === "variable") return node.name;
     const parts = node.inputs.map(describe);
     if (FUNCTIONS.includes(node.op)) return `${node.op}(${parts[0]})`;
-    const [a, b] = node.inputs.map((input, i) => (input.inputs.length === 0 || FUNCTIONS.includes(input.op) ? parts[i] : `(${parts[i]})`));
+    const word = (input) => input.inputs.length === 0 || FUNCTIONS.includes(input.op);
+    const [a, b] = node.inputs.map((input, i) => (word(input) ? parts[i] : `(${parts[i]})`));
     return node.op === "negative" ? `−${a}` : `${a} ${symbol(node)} ${b}`;
   }
 

@@ -10,21 +10,18 @@ alive.register("faces", function (element, data) {
 
   const top = make(element, "div", { class: "alive-split" });
   const left = make(top, "div", { class: "alive-decoded alive-face" });
-  const face = make(left, "canvas", { width: size, height: size, role: "img", "aria-label": "the decoded face" });
+  const face = alive.canvas(left, "the decoded face", size, size);
   const say = alive.readout(left);
   const right = make(top, "div", { class: "alive-sliders" });
-  const sliders = data.names.map((name) => {
-    return alive.slider(right, name.replaceAll("_", " "), { min: -REACH, max: REACH, step: 0.1, value: 0, show: signed }, () => show());
-  });
+  const range = { min: -REACH, max: REACH, step: 0.1, value: 0, show: signed };
+  const sliders = data.names.map((name) => alive.slider(right, name.replaceAll("_", " "), range, () => show()));
   const bar = make(right, "div", { class: "alive-row" });
   alive.button(bar, "as it was", () => from(start));
   alive.button(bar, "draw a face from N(0, I)", () => from(start.map(alive.normal)));
   make(element, "p", { class: "alive-key" }, "Start from a face that training never saw:");
-  const tiles = make(element, "div", { class: "alive-tiles alive-faces", role: "group", "aria-label": "faces to start from" });
-  data.codes.forEach((code, i) => {
-    const button = make(tiles, "button", { type: "button", "aria-label": `start from face ${i + 1}`, onclick: () => from(code) });
-    alive.paint(make(button, "canvas", { width: size, height: size }), decode(code));
-  });
+  const tiles = alive.tiles(element, "faces to start from");
+  tiles.classList.add("alive-faces");
+  data.codes.forEach((code, i) => alive.tile(tiles, `start from face ${i + 1}`, decode(code), () => from(code)));
   show();
 
   function signed(value) {
@@ -38,9 +35,12 @@ alive.register("faces", function (element, data) {
   }
 
   function show() {
-    const moved = start.map((value, i) => value + sliders.reduce((sum, slider, a) => sum + slider.value * data.moves[a][i], 0));
-    alive.paint(face, decode(moved));
-    const changes = sliders.map((slider, a) => [slider.value, data.names[a]]).filter(([value]) => value);
-    say(changes.length ? changes.map(([value, name]) => `${name} ${signed(value)}`).join(", ") : "the face as its code has it");
+    const moves = sliders.map((slider, a) => data.moves[a].map((each) => slider.value * each));
+    alive.paint(face, decode(start.map((value, i) => moves.reduce((sum, move) => sum + move[i], value))));
+    const changed = data.names.filter((_, a) => sliders[a].value);
+    const changes = changed.map(
+      (name) => `${name.replaceAll("_", " ")} ${signed(sliders[data.names.indexOf(name)].value)}`,
+    );
+    say(changes.join(", ") || "the face as its code has it");
   }
 });

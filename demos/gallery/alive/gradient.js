@@ -2,12 +2,16 @@
 "use strict";
 
 alive.register("gradient", function (element) {
-  const EXAMPLES = ["x * y + sin(x)", "(y - tanh(w * x + b))^2", "sigmoid(w * x + b)", "log(exp(a) + exp(b))", "relu(x) * relu(y - x)"];
+  const EXAMPLES = [
+    ...["x * y + sin(x)", "(y - tanh(w * x + b))^2", "sigmoid(w * x + b)"],
+    ...["log(exp(a) + exp(b))", "relu(x) * relu(y - x)"],
+  ];
   const START = [2, -1, 0.5, 1.5, -0.5, 1];
-  const { parse, forward, backward, gradients, difference, describe, symbol, RULES, ExpressionError } = alive.expression;
+  const { parse, forward, backward, gradients, difference, describe, symbol, RULES, ExpressionError } =
+    alive.expression;
   const { make, draw, format } = alive;
 
-  /* ---- state: the expression's graph, its variables, the step that is shown ------------------------------------ */
+  /* ---- state: the expression's graph, its variables, the step that is shown ------------------------------------- */
 
   let graph, frames, picture;
   let given = new Map();
@@ -15,7 +19,8 @@ alive.register("gradient", function (element) {
   const line = make(element, "div", { class: "alive-row" });
   const label = make(line, "label", { class: "alive-text" });
   make(label, "span", {}, "expression");
-  const text = make(label, "input", { type: "text", value: EXAMPLES[0], spellcheck: "false", autocomplete: "off", maxlength: 200 });
+  const plain = { type: "text", spellcheck: "false", autocomplete: "off", maxlength: 200 };
+  const text = make(label, "input", { ...plain, value: EXAMPLES[0] });
   const problem = make(element, "p", { class: "alive-error", role: "alert", id: alive.identity() });
   const examples = make(element, "div", { class: "alive-row alive-examples" });
   const board = make(element, "div", { class: "alive-board", tabindex: 0, role: "group", "aria-label": "graph" });
@@ -38,7 +43,7 @@ alive.register("gradient", function (element) {
   new ResizeObserver(() => picture && picture.wide !== isWide() && redraw()).observe(element);
   read(text.value);
 
-  /* ---- reading ------------------------------------------------------------------------------------------------- */
+  /* ---- reading -------------------------------------------------------------------------------------------------- */
 
   /** Take a new expression; one that cannot be read is explained and leaves the old graph. */
   function read(written) {
@@ -80,7 +85,7 @@ alive.register("gradient", function (element) {
     return element.clientWidth >= 640;
   }
 
-  /* ---- steps --------------------------------------------------------------------------------------------------- */
+  /* ---- steps ---------------------------------------------------------------------------------------------------- */
 
   /** Work out what every step shows: {values, gradients, node, back, passed, text}, null for a number not there yet. */
   function compute() {
@@ -90,7 +95,8 @@ alive.register("gradient", function (element) {
     frames = [{ values: [...known], gradients: [...sums], text: "The values of the variables are given." }];
     for (const node of graph.nodes.filter((one) => one.inputs.length)) {
       known[node.index] = all[node.index];
-      frames.push({ values: [...known], gradients: [...sums], node, text: `Forward: ${describe(node)} = ${format(all[node.index])}.` });
+      const text = `Forward: ${describe(node)} = ${format(all[node.index])}.`;
+      frames.push({ values: [...known], gradients: [...sums], node, text });
     }
     sums[graph.root.index] = 1;
     frames.push({ values: all, gradients: [...sums], text: "Backward from the result, whose slope by itself is 1." });
@@ -105,7 +111,9 @@ alive.register("gradient", function (element) {
   /** Say what an operation passes back, and what that makes with what an input already has. */
   function passing(node, gradient, passed, sums) {
     const sign = node.inputs.length === 2 ? `a ${symbol(node)} b` : node.op === "negative" ? "−a" : `${node.op}(a)`;
-    const slopes = RULES.get(node.op).words.map((slope, i) => `∂/∂${"ab"[i]} = ${slope}`).join(", ");
+    const slopes = RULES.get(node.op)
+      .words.map((slope, i) => `∂/∂${"ab"[i]} = ${slope}`)
+      .join(", ");
     const sent = passed.map(({ input, slope, gradient: given }) => {
       const before = sums[input.index];
       const together = before === null ? "" : `, with what it has ${format(before + given)}`;
@@ -135,11 +143,12 @@ alive.register("gradient", function (element) {
     }
   }
 
-  /* ---- the graph ------------------------------------------------------------------------------------------------- */
+  /* ---- the graph ------------------------------------------------------------------------------------------------ */
 
   /** Draw a graph in an empty box, from left to right if wide, else downwards -> {wide, update(frame)}. */
   function drawGraph(box, { nodes }, wide) {
-    const WIDTH = 88, HEIGHT = 58;
+    const WIDTH = 88,
+      HEIGHT = 58;
     const [along, across] = wide ? [WIDTH + 62, HEIGHT + 18] : [HEIGHT + 44, WIDTH + 12];
     const { layers, places, edges } = alive.arrange({ nodes });
     const point = ([layer, place]) => (wide ? [layer * along, place * across] : [place * across, layer * along]);
@@ -148,9 +157,17 @@ alive.register("gradient", function (element) {
     const [left, top] = [Math.min(...xs) - WIDTH / 2 - 6, Math.min(...ys) - HEIGHT / 2 - 6];
     const [right, bottom] = [Math.max(...xs) + WIDTH / 2 + 6, Math.max(...ys) + HEIGHT / 2 + 6];
     box.replaceChildren();
-    const svg = draw(box, "svg", { viewBox: `${left} ${top} ${right - left} ${bottom - top}`, role: "img", "aria-label": `graph of ${nodes.length} nodes in ${layers} layers` });
+    const view = [left, top, right - left, bottom - top].join(" ");
+    const name = `graph of ${nodes.length} nodes in ${layers} layers`;
+    const svg = draw(box, "svg", { viewBox: view, role: "img", "aria-label": name });
     svg.style.width = `${(right - left) * (wide ? 1.25 : 1)}px`;
-    const wires = edges.map((edge) => drawWire(svg, edge, [places[edge.from], ...edge.via, places[edge.to]].map(point), wide, WIDTH, HEIGHT));
+    const half = wide ? [WIDTH / 2, 0] : [0, HEIGHT / 2];
+    const wires = edges.map((edge) => {
+      const [from, ...rest] = [places[edge.from], ...edge.via, places[edge.to]].map(point);
+      const [to, ...via] = rest.reverse();
+      const ends = [from.map((each, k) => each + half[k]), to.map((each, k) => each - half[k])];
+      return drawWire(svg, edge, [ends[0], ...via.reverse(), ends[1]], wide);
+    });
     const cards = nodes.map((node) => drawCard(svg, node, point(places[node.index]), WIDTH, HEIGHT));
     return {
       wide,
@@ -179,15 +196,12 @@ alive.register("gradient", function (element) {
     };
   }
 
-  /** A wire through points, with what is passed back along it beside its beginning. */
-  function drawWire(svg, edge, points, wide, width, height) {
-    const half = wide ? [width / 2, 0] : [0, height / 2];
-    const way = points.map((at) => [...at]);
-    way[0] = [way[0][0] + half[0], way[0][1] + half[1]];
-    way[way.length - 1] = [way.at(-1)[0] - half[0], way.at(-1)[1] - half[1]];
+  /** A wire through points; it lights up when its operation is at work. */
+  function drawWire(svg, edge, way, wide) {
     const curve = way.slice(1).map(([x, y], i) => {
       const [u, v] = way[i];
-      return wide ? `C ${(u + x) / 2} ${v} ${(u + x) / 2} ${y} ${x} ${y}` : `C ${u} ${(v + y) / 2} ${x} ${(v + y) / 2} ${x} ${y}`;
+      const [a, b] = [(u + x) / 2, (v + y) / 2];
+      return wide ? `C ${a} ${v} ${a} ${y} ${x} ${y}` : `C ${u} ${b} ${x} ${b} ${x} ${y}`;
     });
     const path = draw(svg, "path", { class: "alive-wire", d: `M ${way[0].join(" ")} ${curve.join(" ")}` });
     return {

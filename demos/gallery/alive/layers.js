@@ -56,14 +56,14 @@ alive.layers = (function () {
     for (let o = 0; o < O; o++) {
       out.values.fill(bias.values[o], o * h * w, (o + 1) * h * w);
       for (let tap = 0; tap < C * k * k; tap++) {
-        const [c, i, j] = [Math.floor(tap / (k * k)), Math.floor(tap / k) % k, tap % k];
+        const c = Math.floor(tap / (k * k));
         const factor = weight.values[o * C * k * k + tap];
-        const [down, right] = [i - padding, j - padding];
+        const [down, right] = [(Math.floor(tap / k) % k) - padding, (tap % k) - padding];
         const [from, to] = [Math.max(0, -right), Math.min(w, x.width - right)];
         for (let y = Math.max(0, -down); y < Math.min(h, x.height - down); y++) {
           const source = (c * x.height + y + down) * x.width + right;
           const target = (o * h + y) * w;
-          for (let column = from; column < to; column++) out.values[target + column] += factor * x.values[source + column];
+          for (let j = from; j < to; j++) out.values[target + j] += factor * x.values[source + j];
         }
       }
     }
@@ -89,11 +89,18 @@ alive.layers = (function () {
     for (let i = 0; i < height * width; i++) {
       const [x, y] = [((warp[2 * i] + 1) / 2) * (w - 1), ((warp[2 * i + 1] + 1) / 2) * (h - 1)];
       const [left, top] = [Math.floor(x), Math.floor(y)];
-      for (const [dx, dy] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
+      for (const [dx, dy] of [
+        [0, 0],
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ]) {
         const [column, row] = [left + dx, top + dy];
         if (column < 0 || column >= w || row < 0 || row >= h) continue;
         const share = Math.abs(1 - dx - (x - left)) * Math.abs(1 - dy - (y - top));
-        for (let c = 0; c < channels; c++) out.values[c * height * width + i] += share * values[(c * h + row) * w + column];
+        for (let c = 0; c < channels; c++) {
+          out.values[c * height * width + i] += share * values[(c * h + row) * w + column];
+        }
       }
     }
     return out;

@@ -6,11 +6,20 @@ alive.register("style", function (element, data) {
   const { make } = alive;
   let walk = data.walks[0];
 
-  alive.choice(element, "slide", data.walks.map((each, i) => [i, each.title]), 0, open);
+  alive.choice(
+    element,
+    "slide",
+    data.walks.map((each, i) => [i, each.title]),
+    0,
+    open,
+  );
   const boxes = make(element, "div", { class: "alive-pair" });
   const stack = make(boxes, "div", { class: "alive-stack", role: "img" });
   const originals = make(boxes, "div", { class: "alive-originals" });
-  for (const [address, caption] of [[data.content, "content"], [data.style, "style"]]) {
+  for (const [address, caption] of [
+    [data.content, "content"],
+    [data.style, "style"],
+  ]) {
     const figure = make(originals, "figure");
     make(figure, "img", { src: address, alt: caption });
     make(figure, "figcaption", {}, caption);

@@ -1,4 +1,4 @@
-/* A code of five numbers: each has a slider; codes are drawn from N(0, I); and a line leads from any code to another. */
+/* A code of five numbers: each has a slider, codes are drawn from N(0, I), and a line leads from any to another. */
 "use strict";
 
 alive.register("vae_code", function (element, data) {
@@ -13,18 +13,18 @@ alive.register("vae_code", function (element, data) {
 
   const top = make(element, "div", { class: "alive-split" });
   const left = make(top, "div", { class: "alive-decoded" });
-  const digit = make(left, "canvas", { width: 28, height: 28, role: "img", "aria-label": "the decoded digit" });
+  const digit = alive.canvas(left, "the decoded digit", 28, 28);
   const say = alive.readout(left);
   const right = make(top, "div", { class: "alive-sliders" });
   const sliders = code.map((_, i) => sliderOf(i));
-  const line = make(element, "canvas", { class: "alive-strip", width: 28 * STEPS, height: 28, role: "img", "aria-label": "digits on the line between two codes" });
+  const line = alive.canvas(element, "digits on the line between two codes", 28 * STEPS, 28, "alive-strip");
   const player = alive.player(element, "interpolate", 120, (k) => travel(k / 20));
   player.limit(20);
   make(element, "p", { class: "alive-key" }, "Press a digit to walk to its code. Codes of test digits:");
-  const typical = make(element, "div", { class: "alive-tiles", role: "group", "aria-label": "codes of test digits" });
-  data.codes.forEach((each, i) => tile(typical, each, `go to the code of a ${data.digits[i]}`));
+  const typical = alive.tiles(element, "codes of test digits");
+  data.codes.forEach((each, i) => offer(typical, each, `go to the code of a ${data.digits[i]}`));
   make(element, "p", { class: "alive-key" }, "Codes that are nothing but noise:");
-  const drawn = make(element, "div", { class: "alive-tiles", role: "group", "aria-label": "digits decoded from noise" });
+  const drawn = alive.tiles(element, "digits decoded from noise");
   const bar = make(element, "div", { class: "alive-row" });
   alive.button(bar, "draw from N(0, I)", sample);
   alive.button(bar, "all numbers 0", () => go(code.map(() => 0)));
@@ -32,15 +32,15 @@ alive.register("vae_code", function (element, data) {
   aim(from, to);
   player.set(0);
 
-  /* ---- the code --------------------------------------------------------------------------------------------------- */
+  /* ---- the code ------------------------------------------------------------------------------------------------- */
 
   /** A slider of one number, under a strip of what it would do to the digit. */
   function sliderOf(i) {
     const box = make(right, "div", { class: "alive-glance" });
-    const strip = make(box, "canvas", { class: "alive-strip", width: 28 * GLANCE.length, height: 28, role: "img", "aria-label": `what number ${i + 1} does` });
+    const strip = alive.canvas(box, `what number ${i + 1} does`, 28 * GLANCE.length, 28, "alive-strip");
     const slider = alive.slider(box, `number ${i + 1}`, { min: -3, max: 3, step: 0.05, value: code[i] }, (value) => {
       player.stop();
-      show(code.map((each, k) => (k === i ? value : each)));
+      show(code.with(i, value));
       aim(code, to);
       player.rest(0);
     });
@@ -53,11 +53,11 @@ alive.register("vae_code", function (element, data) {
     say(`code ${code.map((value) => alive.format(Math.round(value * 100) / 100)).join(", ")}`);
     sliders.forEach(({ strip, slider }, i) => {
       slider.set(code[i]);
-      GLANCE.forEach((value, k) => alive.paint(strip, decode(code.map((each, j) => (j === i ? value : each))), 28 * k, 0));
+      GLANCE.forEach((value, k) => alive.paint(strip, decode(code.with(i, value)), 28 * k, 0));
     });
   }
 
-  /* ---- lines and samples ------------------------------------------------------------------------------------------- */
+  /* ---- lines and samples ---------------------------------------------------------------------------------------- */
 
   /** Make the line between two codes. */
   function aim(a, b) {
@@ -79,13 +79,12 @@ alive.register("vae_code", function (element, data) {
     player.play();
   }
 
-  function tile(box, target, name) {
-    const button = make(box, "button", { type: "button", "aria-label": name, onclick: () => go(target) });
-    alive.paint(make(button, "canvas", { width: 28, height: 28 }), decode(target));
+  function offer(row, target, name) {
+    alive.tile(row, name, decode(target), () => go(target));
   }
 
   function sample() {
     drawn.replaceChildren();
-    for (let i = 0; i < DRAWN; i++) tile(drawn, data.codes[0].map(alive.normal), `go to drawn digit ${i + 1}`);
+    for (let i = 0; i < DRAWN; i++) offer(drawn, data.codes[0].map(alive.normal), `go to drawn digit ${i + 1}`);
   }
 });

@@ -1,8 +1,8 @@
 /* The plane of codes: a digit is decoded wherever the pointer is, by an autoencoder and by a VAE side by side.
 
    Numerals stand where test images have their codes. Between them the autoencoder has holes, where it draws nothing
-   that is a digit; a walk from class to class leads through them. A circle shows N(0, I), from which new codes are drawn:
-   the VAE's codes fill it, and the autoencoder's, on a scale of their own, know nothing of it. */
+   that is a digit; a walk from class to class leads through them. A circle shows N(0, I), from which new codes are
+   drawn: the VAE's codes fill it, and the autoencoder's, on a scale of their own, know nothing of it. */
 "use strict";
 
 alive.register("vae_plane", function (element, data) {
@@ -10,23 +10,40 @@ alive.register("vae_plane", function (element, data) {
   const TILES = 18; // decoded digits in a row, where a plane is filled with them
   const STEPS = 9; // digits of a walk
   const WAY = 33; // steps of its player
+  const NOTE =
+    "Numerals are codes of test digits. The circle holds 86 % of N(0, I), from which new digits are drawn: " +
+    "the VAE has filled it, the autoencoder knows nothing of it.";
+  const HOLE = 8; // times the usual distance of neighbours, from which on a place is a hole
   const { make } = alive;
   const labels = alive.array(data.labels).values;
   const count = labels.length;
   let shown = "codes";
 
   const bar = make(element, "div", { class: "alive-row" });
-  alive.choice(bar, "show", [["codes", "codes of test digits"], ["digits", "what is decoded everywhere"]], shown, (value) => {
+  const views = [
+    ["codes", "codes of test digits"],
+    ["digits", "what is decoded everywhere"],
+  ];
+  alive.choice(bar, "show", views, shown, (value) => {
     shown = value;
     planes.forEach((plane) => plane.draw());
   });
   const boxes = make(element, "div", { class: "alive-pair" });
   const planes = data.planes.map((each) => planeOf(each, make(boxes, "div", { class: "alive-plane" })));
-  make(element, "p", { class: "alive-key" }, "Numerals are codes of test digits. The circle holds 86 % of N(0, I), from which new digits are drawn: the VAE has filled it, the autoencoder knows nothing of it.");
+  make(element, "p", { class: "alive-key" }, NOTE);
   const walk = make(element, "div", { class: "alive-row" });
   const classes = [...new Set(labels)].sort((a, b) => a - b);
-  const ends = [["walk from a", 7], ["to a", 3]].map(([text, first]) => {
-    return alive.select(walk, text, classes.map((c) => [c, String(c)]), first, stroll);
+  const ends = [
+    ["walk from a", 7],
+    ["to a", 3],
+  ].map(([text, first]) => {
+    return alive.select(
+      walk,
+      text,
+      classes.map((c) => [c, String(c)]),
+      first,
+      stroll,
+    );
   });
   const player = alive.player(element, "walk", 250, (k) => planes.forEach((plane) => plane.onTheWay(k / (WAY - 1))));
   stroll();
@@ -43,7 +60,7 @@ alive.register("vae_plane", function (element, data) {
     planes.forEach((plane) => plane.moveTo(x, y));
   }
 
-  /* ---- one plane -------------------------------------------------------------------------------------------------- */
+  /* ---- one plane ------------------------------------------------------------------------------------------------ */
 
   /** Fill a box with the plane of one network -> {draw, moveTo, walk, onTheWay}. */
   function planeOf({ title, network, codes: packed, box: [low, high], near }, box) {
@@ -54,12 +71,13 @@ alive.register("vae_plane", function (element, data) {
     let tiles = null;
 
     make(box, "h4", {}, title);
-    const canvas = make(box, "canvas", { width: SIZE, height: SIZE, "aria-label": `${title}: plane of codes; arrow keys move the point`, role: "application" });
+    const canvas = alive.canvas(box, `${title}: plane of codes; arrow keys move the point`, SIZE, SIZE);
+    canvas.setAttribute("role", "application");
     const pen = canvas.getContext("2d");
     const row = make(box, "div", { class: "alive-decoded" });
-    const digit = make(row, "canvas", { width: 28, height: 28, role: "img", "aria-label": `the digit decoded by the ${title}` });
+    const digit = alive.canvas(row, `the digit decoded by the ${title}`, 28, 28);
     const say = alive.readout(row);
-    const strip = make(box, "canvas", { class: "alive-strip", width: 28 * STEPS, height: 28, role: "img", "aria-label": `the walk of the ${title}` });
+    const strip = alive.canvas(box, `the walk of the ${title}`, 28 * STEPS, 28, "alive-strip");
     alive.steer(canvas, { point: moveAll, key: (dx, dy) => moveAll(place[0] + dx / 60, place[1] + dy / 60) });
 
     function moveAll(x, y) {
@@ -90,9 +108,10 @@ alive.register("vae_plane", function (element, data) {
         const distance = Math.hypot(codes[2 * i] - a, codes[2 * i + 1] - b);
         if (distance < best) [best, nearest] = [distance, i];
       }
-      const times = best / near;
-      const where = times > 8 ? `a hole: the nearest code, a ${labels[nearest]}, is ${Math.round(times)} times as far away as neighbours are` : `near a ${labels[nearest]}`;
-      return `code ${alive.format(a)}, ${alive.format(b)}: ${where}`;
+      const code = `code ${alive.format(a)}, ${alive.format(b)}`;
+      const times = Math.round(best / near);
+      if (times < HOLE) return `${code}: near a ${labels[nearest]}`;
+      return `${code}: a hole; the nearest code, a ${labels[nearest]}, is ${times} times as far as neighbours are`;
     }
 
     function draw() {
