@@ -43,7 +43,8 @@ def add_options(parser) -> None:
     add("--size", type=options.whole(32), default=256, help="pixels of the shorter side (default: 256)")
     networks.add_options(parser)
     add("--beta", type=options.weight, default=BETA, help=f"weight of the style (default: {BETA:g})")
-    add("--stiffness", type=options.weight, default=STIFFNESS, help=f"of straight lines (default: {STIFFNESS:g})")
+    stiffness = ", ".join(f"{number:g} for {name}" for name, number in STIFFNESS.items())
+    add("--stiffness", type=options.weight, help=f"weight of straight lines (default: {stiffness})")
     count = f"of a loss and its gradient, for each of both pictures (default: {EVALUATIONS})"
     add("--evaluations", type=options.whole(1), default=EVALUATIONS, help=count)
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
@@ -55,6 +56,8 @@ def main(args) -> None:
         args.size, args.evaluations = min(args.size, 48), min(args.evaluations, 4)
     scene = read_scene(args)
     name, features = networks.choose_features(args)
+    if args.stiffness is None:
+        args.stiffness = STIFFNESS[name]
     names = {key: getattr(args, key) for key in ("content", "style", "content_mask", "style_mask")}
     run = Run(
         "photo_style", args, **names, features=name, weights=args.weights, size=args.size, beta=args.beta,

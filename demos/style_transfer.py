@@ -21,6 +21,7 @@ from demos.pixels import OPTIMIZERS, PREVIEW, estimate, paint
 from demos.results import Results
 from demos.style_studies import study, study_work
 from minigrad import Tensor, keep_memory, no_grad, saving
+from models.deep_dream import resize
 from models.features import Features
 from models.style_transfer import BETA, FIXED, RECIPES, Recipe, StyleTransfer, balanced, grams, style_loss
 
@@ -47,12 +48,8 @@ def add_options(parser) -> None:
     add("--optimizer", choices=OPTIMIZERS, default="lbfgs", help="(default: lbfgs)")
     count = f"of the loss and its gradient (default: {EVALUATIONS})"
     add("--evaluations", type=options.whole(1), default=EVALUATIONS, help=count)
-    add(
-        "--start",
-        choices=("content", "noise"),
-        default="content",
-        help="first picture (default: content); noise asks for a smaller --beta",
-    )
+    start = "first picture: content, noise, which asks for a smaller --beta, or a file such as a smaller result"
+    add("--start", type=options.named, default="content", metavar="PICTURE", help=f"{start} (default: content)")
     add("--preserve-colour", action="store_true", help="transfer brightness alone, and keep the photograph's colours")
     add("--no-studies", action="store_true", help="only the picture, no studies of layers, weights and mixtures")
 
@@ -127,6 +124,19 @@ class Task:
         recipe = balanced(recipe, self.features, content, styles) if balance else recipe
         return StyleTransfer(self.features, content, styles, recipe, **({"beta": self.beta} | options))
 
+    def first(self, content: Tensor) -> np.ndarray:
+        """Return the picture that painting starts from, (1, 3, H, W), as --start says."""
+        start = self.args.start
+        if start == "content":
+            return content.to("cpu").numpy()
+        if start == "noise":
+            return self.noise(content)
+        x = photo(start, min(content.shape[2:]))[None]
+        if any(abs(a - b) > 1 for a, b in zip(x.shape[2:], content.shape[2:])):
+            raise ValueError(f"--start {start}: its proportions are not the content's; give a picture that has them")
+        x = resize(Tensor(grey(x) if self.args.preserve_colour else x), content.shape[2:])
+        return x.numpy()
+
     def noise(self, like: Tensor) -> np.ndarray:
         """Draw a picture of noise around grey, of the size of another."""
         return np.random.default_rng(self.args.seed).normal(0.5, 0.1, like.shape).clip(0, 1).astype(np.float32)
@@ -140,7 +150,7 @@ def transfer(task: Task, pictures: list[str], shares: list[float], unseen: str, 
     content, styles = task.read(pictures, args.size)
     loss = task.loss(content, styles, shares=shares)
     announce(task, pictures, content.shape[2:], args)
-    start = content.to("cpu").numpy() if args.start == "content" else task.noise(content)
+    start = task.first(content)
     originals = [photo(picture, args.size)[None] for picture in (args.content, *pictures)]
     frames = [as_bytes(start[0])]
 

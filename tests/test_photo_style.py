@@ -53,7 +53,8 @@ def test_without_masks_and_stiffness_it_is_the_loss_of_style_transfer_without_sm
 
 def test_a_brighter_photograph_costs_no_stiffness_and_a_noisy_one_does(features, pictures, rng):
     content, style, masks, style_masks = pictures
-    loss = PhotoStyle(features, content, style, RECIPES["random"], masks=masks, style_masks=style_masks)
+    how = {"masks": masks, "style_masks": style_masks, "stiffness": 1e4}
+    loss = PhotoStyle(features, content, style, RECIPES["random"], **how)
     brighter = loss.losses(content * 0.7 + 0.2).matting.item()
     noisy = loss.losses(content + mg.Tensor(rng.normal(0, 0.1, content.shape).astype("f"))).matting.item()
     assert abs(brighter) < 1e-5 and noisy > 1e-2
@@ -103,7 +104,7 @@ def test_wrong_masks_are_refused(case, features, pictures):
     change, message = WRONG[case]
     masks, style_masks = change(masks, style_masks)
     with pytest.raises(ValueError, match=message):
-        PhotoStyle(features, content, style, RECIPES["random"], masks=masks, style_masks=style_masks)
+        PhotoStyle(features, content, style, RECIPES["random"], masks=masks, style_masks=style_masks, stiffness=1.0)
 
 
 @pytest.mark.parametrize("size", [60, 64])  # 64: a ray goes straight ahead

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from demos import style_transfer
-from demos.data.photos import photo
+from demos.data.photos import photo, write
 from demos.pixels import estimate, paint
 from demos.style_transfer import choose_recipe, grey, match, read_styles
 from minigrad import Tensor, nn
@@ -203,6 +203,29 @@ def test_layers_may_be_chosen_but_not_with_fixed_weights():
         choose_recipe("squeezenet", args)
     args.layers = None
     assert choose_recipe("squeezenet", args) is FIXED
+
+
+@pytest.fixture
+def task():
+    """A run's choices, of which only where to start matters."""
+    args = argparse.Namespace(start="content", preserve_colour=False, seed=0)
+    return style_transfer.Task(None, RECIPES["random"], 1.0, args)
+
+
+def test_painting_starts_from_the_content_from_noise_or_from_a_smaller_result(task, tmp_path):
+    content = Tensor(photo("hopper", 48)[None])
+    np.testing.assert_array_equal(task.first(content), content.numpy())
+    write(photo("hopper", 32), tmp_path / "smaller.png")
+    for task.args.start, least in (("noise", 0.1), (str(tmp_path / "smaller.png"), 0.0)):
+        apart = np.abs(task.first(content) - content.numpy()).mean()
+        assert task.first(content).shape == content.shape and least <= apart < least + 0.3
+    assert apart < 0.05
+
+
+def test_a_start_of_other_proportions_is_refused(task):
+    task.args.start = "mosaic"
+    with pytest.raises(ValueError, match="--start mosaic: its proportions are not the content's"):
+        task.first(Tensor(photo("hopper", 48)[None]))
 
 
 def test_brightness_is_matched_and_colour_kept():

@@ -61,7 +61,7 @@ from models.style_transfer import RECIPES
 rng = np.random.default_rng(0)
 pictures = [mg.Tensor(rng.random((1, 3, 500, 700), np.float32)) for _ in range(2)]
 most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-loss = PhotoStyle(RandomFeatures(rng=rng), *pictures, RECIPES["random"])
+loss = PhotoStyle(RandomFeatures(rng=rng), *pictures, RECIPES["random"], stiffness=1.0)
 mg.grad(loss(x := mg.Tensor(pictures[1].data, requires_grad=True)), x)
 print(most())
 """
