@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from demos.command_line import DEMOS
+from demos.gallery.alive import ALIVE
 from minigrad import saving
 
 ROOT = Path(__file__).parent.parent
@@ -25,16 +26,18 @@ def run(*arguments, **environment):
 
 
 @pytest.mark.parametrize("name", DEMOS)
-def test_a_quick_run_ends_with_metrics_and_whole_pictures(name, tmp_path):
-    done = run(name, "--quick", "--out", tmp_path)
+def test_a_quick_run_ends_with_metrics_whole_pictures_and_what_the_gallery_moves(name, tmp_path):
+    out = tmp_path / name
+    done = run(name, "--quick", "--out", out)
     assert done.returncode == 0, done.stderr
-    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    metrics = json.loads((out / "metrics.json").read_text())["metrics"]
     assert metrics and all(math.isfinite(numbers["value"]) for numbers in metrics.values())
-    assert not list(tmp_path.glob("*partial*"))
-    for picture in tmp_path.glob("*.png"):
+    assert not list(out.glob("*partial*"))
+    for picture in out.glob("*.png"):
         assert picture.read_bytes().endswith(b"IEND\xaeB`\x82")
     pages = "".join((ROOT / folder / "README.md").read_text() for folder in (".", "models", "demos"))
-    assert set(re.findall(rf"out/{name}/([\w-]+\.png)", pages)) <= {picture.name for picture in tmp_path.glob("*.png")}
+    assert set(re.findall(rf"out/{name}/([\w-]+\.png)", pages)) <= {picture.name for picture in out.glob("*.png")}
+    assert all(write(out) is not None for system, write, _ in ALIVE.values() if system == name)
     assert run(name, "--help").returncode == 0
 
 
