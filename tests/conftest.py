@@ -1,5 +1,8 @@
 """What the tests share: repeatable Hypothesis examples, a random generator, and a REGISTRY that tests may plant in."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,3 +37,17 @@ def registry():
     yield REGISTRY
     REGISTRY.clear()
     REGISTRY.update(before)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window, for the tests marked browser; they are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[browser]" brings playwright')
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no chromium; apt-get install chromium brings it")
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
