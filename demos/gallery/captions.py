@@ -152,6 +152,10 @@ CAPTIONS: dict[str, dict[str, str]] = {
         "optimizers": "The loss under L-BFGS and under Adam, by evaluations.",
         "loss": "The loss, evaluation by evaluation.",
     },
+    "style_network": {
+        "corners": "A photograph painted in four styles at the corners of a square, and in their blends between them.",
+        "styles": "Photographs in a row for each style, each painted in a single pass of the same network.",
+    },
     "translation": {
         "attention": "A matrix of words read in Russian and words written in English: where the translator looks as "
         "it writes each word.",
