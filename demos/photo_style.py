@@ -172,5 +172,5 @@ def draw(scene: Scene, pictures: dict[str, np.ndarray], run: Run) -> None:
     bent = {name: np.sqrt(bent_windows(x, scene.content)) for name, x in pictures.items()}
     most = np.quantile(bent["style transfer"], 0.98)
     columns = [[scene.content, scene.style], *([x, 1 - (bent[name] / most)[None]] for name, x in pictures.items())]
-    titles = ["content, and its style below", *(f"{name}, and where it bends" for name in pictures)]
+    titles = ["content, and its style below", *(f"{name}, and where it bends lines" for name in pictures)]
     figures.image_table(columns, titles, ["", ""], run.out / "slide.png", 3.1)
