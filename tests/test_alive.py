@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos.gallery.alive import ALIVE, SHARED, digits, pack
-from demos.gallery.alive.deforming import deforming
-from demos.gallery.alive.faces import faces, layers_of_faces
+from demos.command_line import main
+from demos.gallery.alive import ALIVE, SHARED, pack
+from demos.gallery.alive.faces import layers_of_faces
 from demos.gallery.alive.networks import layers_of
-from demos.gallery.alive.style import style
 from demos.gallery.widgets import embedded
 from minigrad import Tensor, nn, saving
 from models.autoencoder import DenseAutoencoder
@@ -267,51 +266,47 @@ def test_a_texture_is_looked_up_as_minigrad_does_it(language, rng):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """The data of every widget, from untrained networks in the place of trained ones."""
-    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("out")
-    labels = np.arange(200) % 10
-    for name, model in {
+def out(tmp_path_factory):
+    """A folder of results with what the widgets need, from untrained networks in the place of trained ones."""
+    out, rng = tmp_path_factory.mktemp("out"), np.random.default_rng(0)
+    models = {
         "vae-k2": DenseVAE(2, rng=rng),
         "vae-k5": DenseVAE(5, rng=rng),
         "autoencoder-k2": DenseAutoencoder(2, rng=rng),
-    }.items():
-        saving.save(folder / f"{name}.safetensors", model.state_dict())
-    codes = {"vae-k2": 2, "vae-k5": 5, "autoencoder-k2": 2}
-    saving.save(
-        folder / "codes.safetensors", {n: rng.standard_normal((200, k)) for n, k in codes.items()} | {"labels": labels}
-    )
-    saving.save(folder / "vae.safetensors", ConvVAE(6, width=2, rng=rng).state_dict())
-    moves, starts = rng.standard_normal((3, 6)), rng.standard_normal((4, 6))
-    saving.save(
-        folder / "attributes.safetensors",
-        {"moves": moves, "codes": starts},
-        {"names": ["smile", "<b>yaw</b>", "light"]},
-    )
-    for demo, channels, size in (("deforming", 1, 32), ("deforming_faces", 3, 64)):
-        (folder / demo).mkdir()
-        images, textures = rng.random((2, 3, channels, size, size))
-        warps = (0.9 * identity_grid(size) + 0.05 * rng.random((3, size, size, 2))).astype(np.float32)
-        parts = {"images": images, "textures": textures, "warps": warps}
-        saving.save(folder / demo / "parts.safetensors", parts)
-    pictures = rng.integers(0, 256, (5, 3, 40, 32), np.uint8)
-    painting = {"content": pictures[0], "style": pictures[1], "frames": pictures, "evaluations": np.arange(5)}
-    saving.save(folder / "painting.safetensors", painting)
-    saving.save(folder / "sweep.safetensors", {"pictures": pictures, "weights": np.geomspace(0.01, 100, 5)})
-    saving.save(folder / "mixing.safetensors", {"pictures": pictures, "shares": np.linspace(0, 1, 5)})
-    return {
-        "gradient": {},
-        "convolution": {},
-        "vae_plane": digits.plane(folder),
-        "vae_code": digits.code(folder),
-        "deforming": deforming(folder / "deforming"),
-        "faces": faces(folder),
-        "style": style(folder),
     }
+    codes = {name: rng.standard_normal((200, int(name[-1]))) for name in models}
+    warps = {size: identity_grid(size) * 0.9 + 0.05 * rng.random((3, size, size, 2)) for size in (32, 64)}
+    pictures = rng.integers(0, 256, (5, 3, 40, 32), np.uint8)
+    kept = {
+        **{f"vae/{name}": model.state_dict() for name, model in models.items()},
+        "vae/codes": codes | {"labels": np.arange(200) % 10},
+        "faces/vae": ConvVAE(6, width=2, rng=rng).state_dict(),
+        "faces/attributes": {"moves": rng.standard_normal((3, 6)), "codes": rng.standard_normal((4, 6))},
+        "deforming/parts": parts(rng, 1, warps[32]),
+        "deforming_faces/parts": parts(rng, 3, warps[64]),
+        "style_transfer/painting": dict(zip(("content", "style"), pictures))
+        | {"frames": pictures, "evaluations": range(5)},
+        "style_transfer/sweep": {"pictures": pictures, "weights": np.geomspace(0.01, 100, 5)},
+        "style_transfer/mixing": {"pictures": pictures, "shares": np.linspace(0, 1, 5)},
+    }
+    for name, arrays in kept.items():
+        (out / name).parent.mkdir(exist_ok=True)
+        saving.save(out / f"{name}.safetensors", arrays, {"names": ["smile", "<b>yaw</b>", "light"]})
+    return out
 
 
-WIDGETS = ["gradient", "convolution", "vae_plane", "vae_code", "deforming", "faces", "style"]
-each_widget = pytest.mark.parametrize("name", WIDGETS)
+def parts(rng, channels, warps):
+    images, textures = rng.random((2, len(warps), channels, *warps.shape[1:3]))
+    return {"images": images, "textures": textures, "warps": warps.astype(np.float32)}
+
+
+@pytest.fixture(scope="module")
+def data(out):
+    """The data of every widget."""
+    return {name: write(out / system) for name, (system, write, _) in ALIVE.items()}
+
+
+each_widget = pytest.mark.parametrize("name", ALIVE)
 
 CONTROLS = ".alive :is(input:not([type=radio]), input:checked, select, button, .alive-steered)"
 
@@ -324,8 +319,18 @@ SEEN = """() => {
 }"""
 
 
-def test_every_widget_is_tested_here():
-    assert sorted(WIDGETS) == sorted(ALIVE)
+def test_all_widgets_start_on_the_gallerys_page_under_its_policy_and_ask_for_nothing(browser, out):
+    assert main(["gallery", "--out", str(out)]) == 0
+    address, said, asked = (out / "gallery" / "index.html").as_uri(), [], []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    assert page.locator(".alive").evaluate_all("(all) => all.map((e) => e.dataset.widget)") == [*ALIVE]
+    assert page.locator(".alive:has(input)").count() == len(ALIVE) and page.locator(".alive-error:visible").count() == 0
+    assert not said and all(url.startswith((address, "data:")) for url in asked)
+    page.close()
+    assert (out / "gallery" / "index.html").stat().st_size < 15e6
 
 
 @each_widget

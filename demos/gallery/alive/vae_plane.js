@@ -70,7 +70,7 @@ alive.register("vae_plane", function (element, data) {
     let ends = null; // places of the ends of the walk
     let tiles = null;
 
-    make(box, "h4", {}, title);
+    make(box, "p", { class: "alive-heading" }, title);
     const canvas = alive.canvas(box, `${title}: plane of codes; arrow keys move the point`, SIZE, SIZE);
     canvas.setAttribute("role", "application");
     const pen = canvas.getContext("2d");
