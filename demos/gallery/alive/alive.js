@@ -22,14 +22,27 @@ const alive = (function () {
 
   /* ---- arrays --------------------------------------------------------------------------------------------------- */
 
-  const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
+  const TYPES = {
+    f4: (bytes) => new Float32Array(bytes.buffer),
+    i3: threeBytes,
+    u1: (bytes) => bytes,
+  };
+
+  /** Whole numbers of three bytes each, the lowest first; the highest bit is the sign. */
+  function threeBytes(bytes) {
+    const whole = new Int32Array(bytes.length / 3);
+    for (let i = 0; i < whole.length; i++) {
+      whole[i] = ((bytes[3 * i] | (bytes[3 * i + 1] << 8) | (bytes[3 * i + 2] << 16)) << 8) >> 8;
+    }
+    return whole;
+  }
 
   /** Unpack {type, shape, data, scale}, data in base64 -> {shape, values}: numbers of the type, or these times scale.
 
       scale is an array too, with one number for each row, that is for each index of the first axis. */
   function array(packed) {
     const bytes = Uint8Array.from(atob(packed.data), (letter) => letter.charCodeAt(0));
-    const raw = new TYPES[packed.type](bytes.buffer);
+    const raw = TYPES[packed.type](bytes);
     if (!packed.scale) return { shape: packed.shape, values: raw };
     const scale = array(packed.scale).values;
     const row = raw.length / scale.length;

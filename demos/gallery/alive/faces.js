@@ -14,7 +14,7 @@ alive.register("faces", function (element, data) {
   const say = alive.readout(left);
   const right = make(top, "div", { class: "alive-sliders" });
   const range = { min: -REACH, max: REACH, step: 0.1, value: 0, show: signed };
-  const sliders = data.names.map((name) => alive.slider(right, name.replaceAll("_", " "), range, () => show()));
+  const sliders = data.names.map((name) => alive.slider(right, name, range, () => show()));
   const bar = make(right, "div", { class: "alive-row" });
   alive.button(bar, "as it was", () => from(start));
   alive.button(bar, "draw a face from N(0, I)", () => from(start.map(alive.normal)));
@@ -38,9 +38,7 @@ alive.register("faces", function (element, data) {
     const moves = sliders.map((slider, a) => data.moves[a].map((each) => slider.value * each));
     alive.paint(face, decode(start.map((value, i) => moves.reduce((sum, move) => sum + move[i], value))));
     const changed = data.names.filter((_, a) => sliders[a].value);
-    const changes = changed.map(
-      (name) => `${name.replaceAll("_", " ")} ${signed(sliders[data.names.indexOf(name)].value)}`,
-    );
+    const changes = changed.map((name) => `${name} ${signed(sliders[data.names.indexOf(name)].value)}`);
     say(changes.join(", ") || "the face as its code has it");
   }
 });

@@ -14,6 +14,7 @@ from minigrad import nn
 from models.conv_vae import ConvVAE
 
 SIZE = 64
+WORDS = {"azimuth": "light from the side", "elevation": "light from above", "yaw": "turn", "pitch": "nod"}
 WIDTHS = 8  # the decoder's first convolution has eight times the network's width
 
 
@@ -25,7 +26,7 @@ def faces(folder: Path) -> dict[str, Any] | None:
     arrays, notes = stored
     return {
         "network": decoder(folder),
-        "names": notes["names"],
+        "names": [WORDS.get(name, name.replace("_", " ")) for name in notes["names"]],
         "moves": np.round(arrays["moves"], 4).tolist(),
         "codes": np.round(arrays["codes"], 4).tolist(),
     }

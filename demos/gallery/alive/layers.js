@@ -40,9 +40,11 @@ alive.layers = (function () {
   function linear(x, { weight, bias }) {
     const [m, n] = weight.shape;
     const out = blank(m, 1, 1);
+    const w = weight.values;
+    const given = x.values;
     for (let i = 0; i < m; i++) {
       let sum = bias.values[i];
-      for (let j = 0; j < n; j++) sum += weight.values[i * n + j] * x.values[j];
+      for (let j = 0; j < n; j++) sum += w[i * n + j] * given[j];
       out.values[i] = sum;
     }
     return out;
@@ -57,17 +59,25 @@ alive.layers = (function () {
       out.values.fill(bias.values[o], o * h * w, (o + 1) * h * w);
       for (let tap = 0; tap < C * k * k; tap++) {
         const c = Math.floor(tap / (k * k));
-        const factor = weight.values[o * C * k * k + tap];
-        const [down, right] = [(Math.floor(tap / k) % k) - padding, (tap % k) - padding];
-        const [from, to] = [Math.max(0, -right), Math.min(w, x.width - right)];
-        for (let y = Math.max(0, -down); y < Math.min(h, x.height - down); y++) {
-          const source = (c * x.height + y + down) * x.width + right;
-          const target = (o * h + y) * w;
-          for (let j = from; j < to; j++) out.values[target + j] += factor * x.values[source + j];
-        }
+        const down = (Math.floor(tap / k) % k) - padding;
+        const right = (tap % k) - padding;
+        add(out, o, x, c, down, right, weight.values[o * C * k * k + tap]);
       }
     }
     return out;
+  }
+
+  /** Add `factor` times channel c of x, seen from `down` and `right`, to channel o of out. */
+  function add(out, o, x, c, down, right, factor) {
+    const sums = out.values;
+    const given = x.values;
+    const from = Math.max(0, -right);
+    const to = Math.min(out.width, x.width - right);
+    for (let y = Math.max(0, -down); y < Math.min(out.height, x.height - down); y++) {
+      const source = (c * x.height + y + down) * x.width + right;
+      const target = (o * out.height + y) * out.width;
+      for (let j = from; j < to; j++) sums[target + j] += factor * given[source + j];
+    }
   }
 
   /** Every pixel four times. */

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-LEVELS = 32767  # of a number in two bytes, on either side of 0
+LEVELS = 2**23 - 1  # of a number in three bytes, on either side of 0
 
 
 def numbers(x: np.ndarray) -> dict[str, Any]:
@@ -26,13 +26,16 @@ def pictures(x: np.ndarray) -> dict[str, Any]:
 
 
 def rounded(x: np.ndarray) -> dict[str, Any]:
-    """Pack numbers in two bytes each: whole multiples of a scale that each row, index of the first axis, has its own.
+    """Pack numbers in three bytes each: whole multiples of a scale that each row, index of the first axis, has its own.
 
-    Half the size of float32, and off by less than 1 / 65534 of the largest of the row.
+    Off by less than 1e-7 of the largest of the row. Two bytes would do for the eye, but not for the decoders: in them
+    the errors of 500 weights add up, to 3e-4 of a pixel.
     """
-    rows = x.reshape(len(x), -1)
+    rows = x.reshape(len(x), -1).astype(np.float64)
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-30) / LEVELS
-    return _packed("i2", np.round(rows / scale[:, None]).astype("<i2").reshape(x.shape)) | {"scale": numbers(scale)}
+    whole = np.round(rows / scale[:, None]).astype("<i4")
+    lower = whole.view(np.uint8).reshape(-1, 4)[:, :3]  # of the four bytes, the last only repeats the sign
+    return _packed("i3", lower) | {"shape": list(x.shape), "scale": numbers(scale)}
 
 
 def _packed(kind: str, x: np.ndarray) -> dict[str, Any]:
