@@ -66,6 +66,7 @@ class Run:
         label: str,
         batch_size: int,
         decay: bool = True,
+        warm_up: int = 0,
         step: Step = PLAIN,
         **settings: Any,
     ) -> list[float]:
@@ -84,6 +85,7 @@ class Run:
             rng=rng,
             batch_size=batch_size,
             decay=decay,
+            warm_up=warm_up,
             step=step,
             path=self.out / f"{state}.safetensors",
             resume=self.args.resume,

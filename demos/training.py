@@ -23,21 +23,25 @@ BAR = "{l_bar}{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fm
 
 def train(
     model: nn.Module, loss: Callable[..., Tensor], arrays: tuple[np.ndarray, ...], optimizer: Any, *,
-    epochs: int, rng: np.random.Generator, batch_size: int = 128, decay: bool = True, step: Step = PLAIN,
-    path: Path, resume: bool = False, settings: dict[str, Any], label: str = "", device: str = "cpu",
+    epochs: int, rng: np.random.Generator, batch_size: int = 128, decay: bool = True, warm_up: int = 0,
+    step: Step = PLAIN, path: Path, resume: bool = False, settings: dict[str, Any], label: str = "",
+    device: str = "cpu",
 ) -> list[float]:  # fmt: skip
     """Minimise loss(*batch) over batches of arrays and return the mean loss of every epoch.
 
     arrays: of equal length, cut into batches together, each batch a Tensor on device. rng shuffles them; a model that
     draws random numbers draws from the same one. decay: the learning rate falls from the optimizer's to 0 along a
-    cosine. step: what a batch does to the model. After an epoch, but only every few seconds, all of the state goes to
-    path; resume continues from there, and a run that was stopped ends with the same bits as one that was not, in the
-    same environment (resume.py). If mpiexec started several processes, they share every batch (team.py). settings: what
-    the run depends on. ValueError if a run under other settings, or on other data, is resumed.
+    cosine. warm_up: steps over which it first rises, to a share of that curve. step: what a batch does to the model.
+    After an epoch, but only every few seconds, all of the state goes to path; resume continues from there, and a run
+    that was stopped ends with the same bits as one that was not, in the same environment (resume.py). If mpiexec has
+    started several processes, they share every batch (team.py). settings: what the run depends on. ValueError if a run
+    under other settings, or on other data, is resumed.
     """
     keep_memory()
     n, steps = len(arrays[0]), -(-len(arrays[0]) // batch_size)
     schedule = schedules.cosine(optimizer.lr, max(1, epochs * steps))
+    if warm_up:
+        schedule = schedules.warm_up(schedule, warm_up)
     who = team(step, model, optimizer, rng)
     rngs = {"train": who.shuffler}
     run = {"settings": settings, "data": fingerprint(arrays), "environment": environment(device)} if who.leads else {}

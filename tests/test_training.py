@@ -16,11 +16,11 @@ from models.deforming import Codes, DeformingAutoencoder
 X = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
 
 
-def trained(path, step, epochs=2):
+def trained(path, step, epochs=2, **schedule):
     model = nn.Linear(3, 2, rng=np.random.default_rng(1))
     options = {"rng": np.random.default_rng(2), "batch_size": 8, "path": path / "state.safetensors", "settings": {}}
     loss = lambda x: mg.square(model(x)).mean()  # noqa: E731
-    train(model, loss, (X,), optim.SGD(model.parameters(), 0.1), epochs=epochs, step=step, **options)
+    train(model, loss, (X,), optim.SGD(model.parameters(), 0.1), epochs=epochs, step=step, **options, **schedule)
     return model
 
 
@@ -45,6 +45,19 @@ def test_gradients_are_changed_after_they_are_complete_and_before_they_are_used(
     start, clipped = trained(tmp_path, Step(), epochs=0), trained(tmp_path, Clipped(1e-9))
     assert len(norms) == 6 and min(norms) > 1e-3
     np.testing.assert_allclose(clipped.weight.numpy(), start.weight.numpy(), atol=1e-8)
+
+
+def test_the_learning_rate_falls_along_a_cosine_and_may_rise_to_it_first(tmp_path):
+    rates = []
+
+    class Watched(Step):
+        def ready(self, optimizer):
+            rates.append(optimizer.lr)
+
+    for warm_up in (0, 4):
+        trained(tmp_path, Watched(), warm_up=warm_up)
+    cosine = 0.1 * (1 + np.cos(np.pi * np.arange(6) / 6)) / 2
+    np.testing.assert_allclose(rates, [*cosine, *(cosine * [0.25, 0.5, 0.75, 1, 1, 1])])
 
 
 # ---- one run of a demo -----------------------------------------------------------------------------------------------
