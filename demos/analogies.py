@@ -1,9 +1,10 @@
 """Visual analogies: a is to b as c is to what? Sprites turn, grow and move as other sprites did.
 
-First an autoencoder learns to exchange parts of its code: the shape, the colour or the pose (scale, place and angle) of
-one sprite with those of another. From there three networks learn analogies, which differ only in how they apply the
-step from a to b to c: by adding it, by multiplying, or by a small network. It measures them on combinations of shape
-and colour that training never saw, beside a copy of c, and applies one turn again and again.
+First an autoencoder learns to exchange parts of its code: the shape, colour, scale, angle or place of one sprite with
+that of another. From there three networks learn analogies, which differ only in how they apply the step from a to b to
+c: by adding it, by multiplying, or by a small network. That is learnt on codes alone, which costs little, repeated
+application included; then everything learns on images. It measures them on combinations of shape and colour that
+training never saw, beside a copy of c, and applies one turn again and again.
 """
 
 from __future__ import annotations
@@ -11,23 +12,26 @@ from __future__ import annotations
 import numpy as np
 
 from demos import figures
-from demos.data.sprites import ANGLE, COUNTS, KINDS, SHAPE, SIZE, Analogies, analogies, draw, is_of, sprites
+from demos.data.sprites import ANGLE, COUNTS, KINDS, SHAPE, SIZE, Analogies, analogies, draw, is_of, sprites, step
 from demos.evaluation.images import mse
 from demos.options import whole
 from demos.run import Run
 from demos.training import as_kernels_do
 from minigrad import Tensor, optim
-from models.analogies import FORMS, AnalogyMaker, analogy_loss, disentangling_loss, exchange
+from models.analogies import FORMS, AnalogyMaker, analogy_loss, disentangling_loss, exchange, repeated_loss
 
-EPOCHS = 8
-PAIRS, ANALOGIES, TEST = 4800, 1600, 600  # to learn exchanges from, to learn analogies from, to judge by
-PARTS = {"shape": 8, "colour": 8, "pose": 48}  # of a code, and their numbers
-PART_OF = np.array([0, 1, 2, 2, 2, 2])  # of each factor
+EPOCHS = 4
+PAIRS, ANALOGIES, TEST = 8800, 40_000, 600  # to learn exchanges from, to learn analogies from, to judge by
+ON_IMAGES = 1600  # analogies whose images are drawn, for the last training
+PARTS = {"shape": 8, "colour": 8, "scale": 8, "angle": 24, "place": 16}  # of a code, and their numbers
+PART_OF = np.array([0, 1, 2, 4, 4, 3])  # of each factor
+WHERE = PARTS["place"]
 CODE = sum(PARTS.values())
 ALPHA = 2e-3  # weight of the error on codes, whose variance is about a hundred times that of pixels
-BATCH = 32
-LEARNING_RATES = {"exchange": 4e-3, "analogies": 2e-3}
-REPEATS = 4  # of a turn, that are measured
+EXCHANGE, IMAGES = (16, 5e-3), (16, 1e-3)  # pairs or analogies in a batch, and the learning rate
+CODES = {"mul": (64, 1e-3), "deep": (64, 4e-3)}
+WARM_UP = 100  # steps
+REPEATS = 4  # of an analogy, that are learnt, and of a turn, that are measured
 SHOWN = 12  # analogies and exchanges in a row
 DRAWN = 6  # repeats of a turn in a row
 EXAMPLES, LARGE = 3, 3  # turns that are drawn repeatedly, and their steps of 15 degrees at least
@@ -71,30 +75,54 @@ def fit_exchange(run: Run) -> tuple[AnalogyMaker, list[float]]:
             model, *(seen(x, run) for x in (a, b, exchanged(a, b, s), exchanged(b, a, s))), numbers(s, run)
         )
 
-    return model, fit(model, loss, (a, b, switches), "exchange", LEARNING_RATES["exchange"], rng, run)
+    return model, fit(model, loss, (a, b, switches), "exchange", EXCHANGE, model.parameters(), rng, run)
 
 
 def fit_form(form: str, start: AnalogyMaker, run: Run) -> tuple[AnalogyMaker, list[float]]:
-    """Train a network of a form on analogies, from the f and g of another -> (model, losses)."""
+    """Train a network of a form on analogies, from the f and g of another -> (model, losses on images)."""
     rng = run.rng(2)
     model = new_model(form, rng, run)
     model.load_state_dict(start.state_dict(), strict=False)
     factors = analogies(run.choose(quick=64, whole=ANALOGIES), "train", rng).factors
+    if form in CODES:  # add has nothing to learn there
+        fit_change(model, factors, form, rng, run)
 
     def loss(factors: Tensor) -> Tensor:
         return analogy_loss(model, *(seen(x, run) for x in factors.to("cpu").numpy().swapaxes(0, 1)), ALPHA)
 
-    return model, fit(model, loss, (factors,), form, LEARNING_RATES["analogies"], rng, run)
+    return model, fit(model, loss, (factors[:ON_IMAGES],), form, IMAGES, model.parameters(), rng, run)
+
+
+def fit_change(model: AnalogyMaker, factors: np.ndarray, form: str, rng, run: Run) -> None:
+    """Train T on the codes of analogies, factors (n, 4, 6), in which the same happens to c again and again."""
+    a, b, c, _ = factors.swapaxes(0, 1)
+    steps = b - a
+    again = np.stack([step(c, n * steps) for n in range(1, REPEATS + 1)], axis=1)
+    known = ((again >= 0) & (again < COUNTS)).all(axis=-1)  # the others have left the image, or its scales
+    which = np.ravel_multi_index(np.moveaxis(np.concatenate([factors[:, :3], again], axis=1), -1, 0), COUNTS, "clip")
+    seen_once, index = np.unique(which, return_inverse=True)
+    each = np.stack(np.unravel_index(seen_once, COUNTS), axis=1)
+    codes = run.apply(lambda x: model.encode(seen(x.to("cpu").numpy(), run)), each)
+
+    def loss(index: Tensor, known: Tensor) -> Tensor:
+        fa, fb, *fc = codes[index.to("cpu").numpy().T]
+        return repeated_loss(model, run.tensor(fb - fa), run.tensor(np.stack(fc)), known.transpose(1, 0))
+
+    arrays = (index.reshape(which.shape), known.astype(np.float32))
+    fit(model, loss, arrays, f"{form}-codes", CODES[form], model.change.parameters(), rng, run)
 
 
 def new_model(form: str, rng: np.random.Generator, run: Run) -> AnalogyMaker:
-    return AnalogyMaker(form, CODE, image_shape=(3, run.args.size, run.args.size), rng=rng).to(run.device)
+    shape = (3, run.args.size, run.args.size)
+    return AnalogyMaker(form, CODE - WHERE, WHERE, image_shape=shape, rng=rng).to(run.device)
 
 
-def fit(model, loss, arrays: tuple, name: str, rate: float, rng, run: Run) -> list[float]:
-    """Train a model with Muon -> its loss by epoch."""
-    optimizer = optim.Muon(model.parameters(), rate)
-    return run.fit(model, loss, arrays, optimizer, rng, state=f"training-{name}", label=name, batch_size=BATCH)
+def fit(model, loss, arrays: tuple, name: str, pace: tuple[int, float], parameters, rng, run: Run) -> list[float]:
+    """Train parameters of a model with Muon -> its loss by epoch."""
+    batch_size, rate = pace
+    optimizer = optim.Muon(parameters, rate)
+    names = {"state": f"training-{name}", "label": name}
+    return run.fit(model, loss, arrays, optimizer, rng, **names, batch_size=batch_size, warm_up=WARM_UP)
 
 
 def seen(factors: np.ndarray, run: Run) -> Tensor:
@@ -103,12 +131,12 @@ def seen(factors: np.ndarray, run: Run) -> Tensor:
 
 
 def exchanged(a: np.ndarray, b: np.ndarray, switches: np.ndarray) -> np.ndarray:
-    """Factors of sprites a (n, 6) whose parts are switched on, with the others of b: switches (n, 3) bool -> (n, 6)."""
+    """Factors of sprites a (n, 6) whose parts are switched on, with the others of b: switches (n, 5) bool -> (n, 6)."""
     return np.where(switches[:, PART_OF], a, b)
 
 
 def numbers(switches: np.ndarray, run: Run) -> Tensor:
-    """Switches of parts (n, 3) -> of the numbers of a code (n, CODE), on the run's device."""
+    """Switches of parts (n, 5) -> of the numbers of a code (n, CODE), on the run's device."""
     return run.tensor(np.repeat(switches.astype(np.float32), list(PARTS.values()), axis=1))
 
 
@@ -117,7 +145,7 @@ def numbers(switches: np.ndarray, run: Run) -> Tensor:
 
 def judge_exchanges(model: AnalogyMaker, a: np.ndarray, b: np.ndarray, run: Run) -> None:
     """Measure, and draw, sprites of a (M, 6), their shapes and colours, in the poses of b."""
-    switches = np.tile([True, True, False], (len(a), 1))
+    switches = np.tile([part in ("shape", "colour") for part in PARTS], (len(a), 1))
     x, y, truth = (draw(factors, run.args.size) for factors in (a, b, exchanged(a, b, switches)))
     s = numbers(switches[:1], run)
     made = run.apply(lambda pair: exchange(model, pair[:, 0], pair[:, 1], s)[0], np.stack([x, y], axis=1))

@@ -21,7 +21,8 @@ richer code, with the cosine and sine of 2t for instance, has steps that tell th
 products with f(c): that takes a network with layers in between.
 
 Since z is a code like any other, the same analogy can be applied to it again and again. The term with alpha keeps z
-where the codes of images are.
+where the codes of images are. By itself, with f and g as they are, it teaches T at a small part of the cost, since no
+image is encoded or drawn, and it can ask for the codes after 2, 3, .. applications as well.
 
 The disentangling loss gives each part of a code a meaning. With switches s, a 0 or 1 for each number of the code,
 
@@ -37,35 +38,25 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor, nn
 
-from .autoencoder import CHANNELS, ConvAutoencoder
+from .what_where import WhatWhereAutoencoder
 
 HIDDEN = 256  # units in the layers of the MLP
 GENTLE = 0.1  # factor of the last weights of T: at first an analogy changes little
 
 
-class AnalogyMaker(ConvAutoencoder):
-    """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k).
+class AnalogyMaker(WhatWhereAutoencoder):
+    """f, g and T. Images (N, C, H, W) in [0, 1], codes (N, k), k = what + where.
 
-    g draws a shape in one colour, as sprites are: what is learnt of a shape then holds in any colour.
     form: "add", "mul" or "deep". ValueError for another one, and unless H and W are multiples of 8.
     """
 
     def __init__(
-        self, form: str, code: int = 64, *, image_shape: tuple[int, int, int] = (3, 48, 48), rng: np.random.Generator
+        self, form: str, what: int, where: int, *, image_shape: tuple[int, int, int], rng: np.random.Generator
     ):
         if form not in FORMS:
             raise ValueError(f"AnalogyMaker: unknown form {form!r}; it must be one of {', '.join(map(repr, FORMS))}")
-        super().__init__(code, image_shape=(1, *image_shape[1:]), rng=rng)
-        # colours come in, and go out by a path of their own
-        self.down[0] = nn.Conv2d(image_shape[0], CHANNELS[0], 4, 2, 1, rng=rng)
-        self.colour = nn.Linear(code, image_shape[0], rng=rng)
-        for layer in (self.down[0], self.colour):
-            nn.init.initialise(layer, nn.init.xavier_normal, rng)
-        self.change = FORMS[form](code, rng=rng)
-
-    def decode(self, code: Tensor) -> Tensor:
-        """Paint one shape in one colour: codes (N, k) -> images (N, C, H, W)."""
-        return super().decode(code) * mg.sigmoid(self.colour(code)).reshape(len(code), -1, 1, 1)
+        super().__init__(what, where, image_shape=image_shape, rng=rng)
+        self.change = FORMS[form](what + where, rng=rng)
 
     def apply(self, step: Tensor, code: Tensor) -> Tensor:
         """f(b) - f(a) and f(c), both (N, k) -> z, the code of the answer, (N, k)."""
@@ -126,6 +117,18 @@ def analogy_loss(model: AnalogyMaker, a: Tensor, b: Tensor, c: Tensor, d: Tensor
     z = model.apply(mg.concatenate([fb - fa, fd - fc]), mg.concatenate([fc, fa]))
     on_images = mg.mse_loss(model.decode(z), mg.concatenate([d, b]))
     return on_images + alpha * mg.mse_loss(z, mg.concatenate([fd, fb]))
+
+
+def repeated_loss(model: AnalogyMaker, step: Tensor, codes: Tensor, known: Tensor) -> Tensor:
+    """|z - code|^2 after 1, 2, .. applications of a step, where the code is known: a mean over those and its numbers.
+
+    step: f(b) - f(a), (N, k). codes: f(c), f(d), and so on, (1 + n, N, k). known: 1 or 0, (n, N).
+    """
+    z, total = codes[0], 0.0
+    for goal, counts in zip(codes[1:], known, strict=True):
+        z = model.apply(step, z)
+        total = total + (counts.reshape(-1, 1) * (z - goal) ** 2).sum()
+    return total / (known.sum() * codes.shape[-1])
 
 
 def exchange(model: AnalogyMaker, a: Tensor, b: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:

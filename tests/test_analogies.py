@@ -14,6 +14,7 @@ from models.analogies import (
     analogy_loss,
     disentangling_loss,
     exchange,
+    repeated_loss,
 )
 
 SHAPE = (3, 16, 16)
@@ -21,7 +22,7 @@ SHAPE = (3, 16, 16)
 
 @pytest.fixture(params=FORMS)
 def model(request, rng):
-    return AnalogyMaker(request.param, 6, image_shape=SHAPE, rng=rng)
+    return AnalogyMaker(request.param, 4, 2, image_shape=SHAPE, rng=rng)
 
 
 def images(rng, n=5, count=4):
@@ -76,7 +77,7 @@ def test_an_answer_applies_the_step_from_a_to_b_to_the_code_of_c_as_often_as_ask
 
 def test_where_nothing_happens_add_and_multiply_leave_c_as_it_is(rng):
     for form in ("add", "mul"):
-        model = AnalogyMaker(form, 6, image_shape=SHAPE, rng=rng)
+        model = AnalogyMaker(form, 4, 2, image_shape=SHAPE, rng=rng)
         a, c = images(rng, count=2)
         np.testing.assert_allclose(model.answer(a, a, c, 3).numpy(), model(c).numpy(), rtol=1e-5)
 
@@ -91,6 +92,16 @@ def test_the_loss_is_the_error_of_both_readings_on_images_and_on_codes(model, rn
     on_images, on_codes = np.mean(errors, axis=0)
     for alpha in (0.0, 0.7):
         assert analogy_loss(model, a, b, c, d, alpha).item() == pytest.approx(on_images + alpha * on_codes, rel=1e-4)
+
+
+def test_the_loss_of_repeated_application_counts_the_codes_that_are_known(model, rng):
+    step, codes = Tensor(rng.random((5, 6), np.float32)), Tensor(rng.random((4, 5, 6), np.float32))
+    known = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 1, 0], [0, 1, 0, 0, 0]], np.float32)
+    errors, z = [], codes[0]
+    for n in range(3):
+        z = model.apply(step, z)
+        errors += [(z - codes[n + 1]).numpy()[i] ** 2 for i in range(5) if known[n, i]]
+    assert repeated_loss(model, step, codes, Tensor(known)).item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
 def test_the_losses_reach_every_parameter_that_they_use(model, rng):
@@ -121,9 +132,9 @@ def test_the_disentangling_loss_compares_both_exchanges_with_what_they_should_sh
 
 def test_unknown_forms_and_images_that_do_not_halve_three_times_are_refused(rng):
     with pytest.raises(ValueError, match="AnalogyMaker: unknown form 'sub'; it must be one of 'add', 'mul', 'deep'"):
-        AnalogyMaker("sub", rng=rng)
+        AnalogyMaker("sub", 4, 2, image_shape=SHAPE, rng=rng)
     with pytest.raises(ValueError, match="images are 20 x 20; three halvings need multiples of 8"):
-        AnalogyMaker("add", image_shape=(3, 20, 20), rng=rng)
+        AnalogyMaker("add", 4, 2, image_shape=(3, 20, 20), rng=rng)
 
 
 # What the docstring says of rotation

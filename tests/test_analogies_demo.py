@@ -9,7 +9,7 @@ import pytest
 from demos import analogies as demo
 from demos import training
 from demos.command_line import main
-from demos.data.sprites import ANGLE, COLOUR, COUNTS, KINDS, MOST, SHAPE, analogies, draw, is_of, sprites
+from demos.data.sprites import ANGLE, COLOUR, COUNTS, KINDS, MOST, SCALE, SHAPE, analogies, draw, is_of, sprites
 from demos.run import Run
 from minigrad import Tensor, saving
 from models.analogies import FORMS
@@ -42,13 +42,13 @@ class Perfect:
 
 def test_an_exchange_takes_the_parts_that_are_switched_on_from_one_sprite_and_the_rest_from_the_other():
     a, b = np.array([[1, 2, 3, 4, 0, 5]] * 3), np.array([[0, 7, 1, 2, 3, 20]] * 3)
-    switches = np.array([[True, True, False], [False, True, False], [False, False, True]])
-    expected = [[1, 2, 1, 2, 3, 20], [0, 2, 1, 2, 3, 20], [0, 7, 3, 4, 0, 5]]
+    switches = np.array([[on in parts for on in demo.PARTS] for parts in (["shape", "colour"], ["angle"], ["place"])])
+    expected = [[1, 2, 1, 2, 3, 20], [0, 7, 1, 2, 3, 5], [0, 7, 1, 4, 0, 20]]
     assert demo.exchanged(a, b, switches).tolist() == expected
 
 
 def test_each_part_has_numbers_of_its_own_in_a_code(tmp_path):
-    s = demo.numbers(np.eye(3, dtype=bool), new_run(tmp_path)).numpy()
+    s = demo.numbers(np.eye(len(demo.PARTS), dtype=bool), new_run(tmp_path)).numpy()
     assert s.sum(axis=1).tolist() == list(demo.PARTS.values()) and (s.sum(axis=0) == 1).all()
 
 
@@ -61,6 +61,30 @@ def test_no_exchange_shows_a_pair_of_shape_and_colour_that_is_held_out(tmp_path,
     assert is_of("train", np.concatenate(drawn)).all()
     a, b, c, _ = drawn
     assert ((c[:, SHAPE] != a[:, SHAPE]) & (c[:, COLOUR] == a[:, COLOUR]) & (a[:, COLOUR] != b[:, COLOUR])).any()
+
+
+def test_a_network_learns_its_steps_from_codes_of_what_happens_again_and_again(tmp_path, monkeypatch, rng):
+    run, calls = new_run(tmp_path), []
+    model = demo.new_model("deep", rng, run)
+    monkeypatch.setattr(demo, "fit", lambda model, loss, arrays, *_: calls.append((loss, arrays)))
+    monkeypatch.setattr(demo, "repeated_loss", lambda model, *arrays: arrays)
+    factors = np.array([[[1, 2, 3, 4, 0, 5]] * 4] * 2)
+    factors[0, 1, ANGLE] = 1  # four steps back, past 0 when repeated
+    factors[1, 1, SCALE], factors[1, 2, SCALE], factors[1, 3, SCALE] = (
+        2,
+        1,
+        0,
+    )  # smaller, until there is nothing smaller
+    demo.fit_change(model, factors, "deep", rng, run)
+    loss, (index, known) = calls[0]
+    assert known.tolist() == [[1, 1, 1, 1], [1, 0, 0, 0]]
+    step, codes, inside = loss(Tensor(index), Tensor(known))
+    encode = lambda *rows: model.encode(Tensor(draw(np.array(rows)))).numpy()  # noqa: E731
+    turned = encode(*([1, 2, 3, 4, 0, angle] for angle in (5, 1, 21, 17, 13)))
+    np.testing.assert_allclose(codes.numpy()[:, 0], turned, atol=1e-5)
+    np.testing.assert_allclose(step.numpy()[0], turned[1] - turned[0], atol=1e-5)
+    np.testing.assert_allclose(codes.numpy()[:2, 1], encode(factors[1, 2], factors[1, 3]), atol=1e-5)
+    assert inside.numpy().tolist() == known.T.tolist()
 
 
 def test_turning_once_gives_d_and_turning_goes_round(turns):
