@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from demos import lock, options
+from demos import launch, lock, options
+from minigrad.distributed import Ranks
 
 DEMOS = [
     "autoencoder",
@@ -46,19 +47,23 @@ OVER_ALL = ["all", "gallery"]  # what is done with the demos together
 
 def main(argv: list[str]) -> int:
     """Run a command line -> its exit status: 0, 1 for an error, 2 for a wrong option, 128 + n after signal n."""
+    ranks = None
     try:
-        status = _run(argv)
+        ranks = launch.start()
+        status = _run(argv, ranks)
         sys.stdout.flush()  # here, where an error can still be told
     except BrokenPipeError:  # who read the output has left, as `| head -1` does
         _discard(sys.stdout, sys.stderr)  # they may be one pipe
-        return 128 + signal.SIGPIPE
+        status = 128 + signal.SIGPIPE
     except OSError as error:
         _discard(sys.stdout)
-        return _fail("demos", f"standard output: {error.strerror}")
-    return status
+        status = _fail("demos", f"standard output: {error.strerror}")
+    except RuntimeError as error:  # mpiexec without mpi4py
+        status = _fail("demos", str(error))
+    return launch.end(status, ranks)
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], ranks: Ranks | None) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         return _list()
     name = argv[0]
@@ -67,31 +72,42 @@ def _run(argv: list[str]) -> int:
         print(f"demos: there is no demo {name!r}; there are {known}", file=sys.stderr)
         return 2
     who = f"demos {name}"
+    if ranks is not None and name in OVER_ALL:
+        return _fail(launch.before_telling(who, ranks), "it starts processes itself; leave mpiexec out")
     try:
         demo = _demo(name)
     except ModuleNotFoundError as error:
         return _fail(who, f'{error}; pip install -e ".[demos]" brings what the demos need')
     parser = _parser(name, demo) if name in DEMOS else _parser_over_all(name, demo)
-    args = parser.parse_args(argv[1:])
+    args = launch.parse(parser, argv[1:], ranks)
     args.command = _command(argv)
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        with _stoppable(), lock.held(args.out, f"python -m {who}"):
+        with _stoppable(), launch.folder(args.out, ranks) as args.out, lock.held(args.out, f"python -m {who}"):
+            if ranks is not None:
+                ranks.comm.Barrier()  # rank 0 has the lock
             demo.main(args)
     except KeyboardInterrupt as stop:
+        launch.before_telling(who, ranks)
         can_resume = hasattr(args, "resume")
         command = shlex.join([*argv, *["--resume"] * (can_resume and "--resume" not in argv)])
-        print(f"\nstopped; {'go on' if can_resume else 'start again'} with: python -m demos {command}")
+        mpiexec = "" if ranks is None else f"mpiexec -n {ranks.size} "
+        print(f"\nstopped; {'go on' if can_resume else 'start again'} with: {mpiexec}python -m demos {command}")
         return 128 + (stop.args[0] if stop.args else signal.SIGINT)
     except BrokenPipeError:
         raise
+    except SystemExit as stop:
+        if ranks is None:
+            raise
+        reason = f"it left with status {stop.code}"
     except MemoryError as error:
-        return _fail(who, f"out of memory: {error or 'no more is to be had'}; ask for less, or free some")
+        reason = f"out of memory: {error or 'no more is to be had'}; ask for less, or free some"
     except OSError as error:
-        return _fail(who, _reason(error))
+        reason = _reason(error)
     except (ValueError, RuntimeError, FloatingPointError) as error:  # what the user can mend: an option, a file
-        return _fail(who, str(error))
-    return 0
+        reason = str(error)
+    else:
+        return 0
+    return _fail(launch.before_telling(who, ranks), reason)
 
 
 def _list() -> int:

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 import minigrad
 from minigrad import nn, saving
 from minigrad.backend import gpu
+from minigrad.distributed import world
 from minigrad.kernels.threads import thread_count
 from minigrad.saving.arrays import shortened
 
@@ -30,7 +31,7 @@ def fingerprint(arrays: tuple[np.ndarray, ...]) -> list[str]:
 
 
 def environment(device: str) -> dict[str, str]:
-    """Return what rounding depends on: versions, the BLAS library and its kernels, the processor, threads, the GPU."""
+    """Return what rounding depends on: versions, BLAS and its kernels, the processor, threads, processes, the GPU."""
     blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
     libraries = [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}".strip() for b in blas]
     return {
@@ -40,6 +41,7 @@ def environment(device: str) -> dict[str, str]:
         "BLAS": ", ".join(sorted(set(libraries))),
         "processor": _processor(),
         "threads": str(thread_count()),
+        "processes": str(ranks.size if (ranks := world()) else 1),
         "device": device if device == "cpu" else _gpu_name(device),
     }
 

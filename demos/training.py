@@ -50,7 +50,8 @@ def train(
     )
     count, due = first * steps, 0.0  # steps taken; the time from which on a save is due
     model.train()
-    with tqdm(total=epochs * steps, initial=count, desc=label, unit="step", mininterval=0.5, bar_format=BAR) as bar:
+    options = {"desc": label, "unit": "step", "mininterval": 0.5, "bar_format": BAR, "disable": not who.leads}
+    with tqdm(total=epochs * steps, initial=count, **options) as bar:
         for epoch in range(first, epochs):
             total = 0.0
             for start, rows in zip(range(0, n, batch_size), who.batches(n, batch_size)):

@@ -98,10 +98,18 @@ class Ranks:
         """Return rank 0's value, which may be any object that can be pickled."""
         return self.comm.bcast(value)
 
+    def device(self, name: str) -> str:
+        """Name the device of this rank: of "cuda" its own GPU, which becomes the current one."""
+        if name == "cuda":
+            gpu().cuda.Device(self.place).use()
+            return f"cuda:{self.place}"
+        return name
+
     def abort(self, status: int) -> None:
-        """End all ranks now, wherever they are. mpiexec returns the status."""
+        """End all ranks now, wherever they are, without a word: that is the caller's. mpiexec returns the status."""
         sys.stdout.flush()
         sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MPI libraries say at length that they abort
         self.comm.Abort(status)
 
 

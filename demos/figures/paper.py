@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demos.files import written_whole
+from minigrad.distributed import world
 
 
 def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5, 4)):
@@ -18,5 +19,9 @@ def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5, 4)
 
 
 def save(figure, path: Path) -> None:
+    """Draw into a file. Of several processes rank 0 alone draws."""
+    ranks = world()
+    if ranks is not None and ranks.rank:
+        return
     with written_whole(path) as aside:
         figure.savefig(aside, dpi=110, bbox_inches="tight")
