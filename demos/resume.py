@@ -26,8 +26,15 @@ KEYS = {"history", "settings", "data", "environment"}  # of what a run keeps bes
 
 
 def fingerprint(arrays: tuple[np.ndarray, ...]) -> list[str]:
-    """Return for each array its dtype, shape and CRC-32, which the same data have on every machine."""
-    return [f"{x.dtype.str} {x.shape} {zlib.crc32(np.ascontiguousarray(x).data):08x}" for x in arrays]
+    """Return for each array its dtype, shape and CRC-32, which the same data have on every machine.
+
+    What is in a file (data/mapped.py) has its checksum there.
+    """
+    return [f"{x.dtype.str} {x.shape} {_checksum(x)}" for x in arrays]
+
+
+def _checksum(x: Any) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(x).data):08x}" if isinstance(x, np.ndarray) else x.checksum
 
 
 def environment(device: str) -> dict[str, str]:

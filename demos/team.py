@@ -8,7 +8,7 @@ anew in every epoch: so any number of ranks can go on from the file.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from demos.step import Step, batches
 from minigrad import Tensor, nn
 from minigrad.distributed import GradientSums, Ranks, world
-from minigrad.ops.collective import Share, sharing
+from minigrad.ops.collective import Share, share, sharing
 
 Place = tuple[int, list[float]]  # in a training: the next epoch, and the mean loss of each before
 
@@ -39,9 +39,17 @@ class Alone:
         """Begin the training, or go on from a file -> what go_on returns."""
         return go_on()
 
-    def batches(self, n: int, size: int) -> Iterator[np.ndarray]:
-        """Yield the rows of every batch of an epoch, shuffled, that this process takes."""
-        return batches(n, size, self.shuffler)
+    def batches(self, n: int, size: int) -> list[np.ndarray]:
+        """Return the rows of every batch of an epoch, shuffled."""
+        return list(batches(n, size, self.shuffler))
+
+    def mine(self, index: np.ndarray) -> np.ndarray:
+        """Return the rows of a batch that this process takes."""
+        return index
+
+    def take(self, index: np.ndarray, loss: Callable[..., Tensor], batch: list[Tensor], optimizer: Any) -> float:
+        """Take the step of a batch, of which this process has its rows -> the loss before it, of all rows."""
+        return self.step(loss, batch, optimizer)
 
 
 class Together(Alone):
@@ -63,14 +71,20 @@ class Together(Alone):
             t.mark_changed()
         return place
 
-    def batches(self, n: int, size: int) -> Iterator[np.ndarray]:
-        """Yield this rank's rows. Where there are fewer rows than ranks, some compute with one that counts 0."""
-        order = batches(n, size, self.shuffler)
+    def batches(self, n: int, size: int) -> list[np.ndarray]:
+        order = super().batches(n, size)
         self._draw_apart()
-        for index in order:
-            parts = np.array_split(index, self.ranks.size)
-            self.step.share = share = Share(self.ranks, tuple(map(len, parts)))
-            yield parts[self.ranks.rank] if share.rows else index[:1]
+        return order
+
+    def mine(self, index: np.ndarray) -> np.ndarray:
+        """Return this rank's rows. Where there are fewer rows than ranks, some compute with one that counts 0."""
+        rows = np.array_split(index, self.ranks.size)[self.ranks.rank]
+        return rows if len(rows) else index[:1]
+
+    def take(self, index: np.ndarray, loss: Callable[..., Tensor], batch: list[Tensor], optimizer: Any) -> float:
+        counts = tuple(map(len, np.array_split(index, self.ranks.size)))
+        with sharing(Share(self.ranks, counts)):
+            return self.step(loss, batch, optimizer)
 
     def _draw_apart(self) -> None:
         """Set the training's own generator to a state that follows from the shuffler's, left as it is, and the rank."""
@@ -81,20 +95,17 @@ class Together(Alone):
 class RankStep(Step):
     """A step whose gradients are added up over all ranks, before they are changed and used as `step` does it."""
 
-    share: Share  # of the present batch
-
     def __init__(self, step: Step, ranks: Ranks, optimizer: Any):
         self.step, self.ranks, self.sums = step, ranks, GradientSums(optimizer.parameters, ranks)
 
     def gradients(self, loss: Callable[..., Tensor], batch: list[Tensor]) -> float:
-        with sharing(self.share):
-            if type(self.step).gradients is Step.gradients:
-                return self.sums.backward(loss(*batch), self.share)
-            # it walks more than once, so nothing can be sent before its end
-            weight = self.share.weight
-            value = self.step.gradients(lambda *part: loss(*part) * weight, batch)
-            self.sums.add_up()
-            return float(self.ranks.sum(np.array(value)))
+        own: Any = share()
+        if type(self.step).gradients is Step.gradients:
+            return self.sums.backward(loss(*batch), own)
+        # it walks more than once, so nothing can be sent before its end
+        value = self.step.gradients(lambda *part: loss(*part) * own.weight, batch)
+        self.sums.add_up()
+        return float(self.ranks.sum(np.array(value)))
 
     def ready(self, optimizer: Any) -> None:
         self.step.ready(optimizer)

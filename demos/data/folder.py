@@ -77,15 +77,22 @@ def _read_all(path, files, size):
     """Read every file -> (n, 3, size, size) float32 in [0, 1]; ValueError that names all that fail."""
     from tqdm import tqdm
 
+    listed = tqdm(files, desc=f"reading {path.name or path}", unit="image", mininterval=0.5)
+    images, broken = read_images(path, listed, size)
+    if broken:
+        raise ValueError("\n".join([f"folder: {path}: these cannot be read; repair or remove them:", *broken]))
+    return images
+
+
+def read_images(path, files, size):
+    """Read files -> (n, 3, size, size) float32 in [0, 1], and a line for each that cannot be read."""
     images, broken = np.empty((len(files), 3, size, size), np.float32), []
-    for i, file in enumerate(tqdm(files, desc=f"reading {path.name or path}", unit="image", mininterval=0.5)):
+    for i, file in enumerate(files):
         try:
             images[i] = _read(path / file, size)
         except ValueError as error:
             broken.append(f"  {error}")
-    if broken:
-        raise ValueError("\n".join([f"folder: {path}: these cannot be read; repair or remove them:", *broken]))
-    return images
+    return images, broken
 
 
 def _read(path, size):
