@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Pictures:
         place = self.folder / f"{digest}.webp"
         if not place.exists():
             with written_whole(place) as aside:
-                _compress(path, aside)
+                aside.write_bytes(_compress(path))
         self.used.add(place)
         with Image.open(place) as image:
             return Shown(f"{self.folder.name}/{place.name}", *image.size, alt)
@@ -50,12 +51,11 @@ class Pictures:
                 place.unlink()
 
 
-def _compress(path: Path, place: Path) -> None:
-    """Write a picture as WebP: without loss where that is no larger, which it is for diagrams and large pixels."""
+def _compress(path: Path) -> bytes:
+    """Read a picture -> WebP: without loss where that is hardly larger, which it is for diagrams and large pixels."""
     image = read_rgb(path, over="white")
     image.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
-    image.save(place, lossless=True, quality=50, method=2)
-    exact = place.stat().st_size
-    image.save(place, quality=QUALITY, method=4)
-    if exact < 1.2 * place.stat().st_size:
-        image.save(place, lossless=True, quality=50, method=2)
+    exact, near = io.BytesIO(), io.BytesIO()
+    image.save(exact, "WEBP", lossless=True, quality=50, method=2)
+    image.save(near, "WEBP", quality=QUALITY, method=4)
+    return exact.getvalue() if exact.tell() < 1.2 * near.tell() else near.getvalue()
