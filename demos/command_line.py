@@ -35,6 +35,7 @@ DEMOS = [
     "translation",
     "compression",
     "style_transfer",
+    "style_network",
     "photo_style",
     "feature_visualization",
     "deep_dream",

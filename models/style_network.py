@@ -123,7 +123,7 @@ class StyleLoss:
     """
 
     def __init__(self, features: Features, styles: Sequence[Tensor], recipes: Sequence[Recipe], beta: float):
-        self.features, self.recipes, self.beta = features, recipes, beta
+        self.features, self.styles, self.recipes, self.beta = features, styles, recipes, beta
         with no_grad():
             each = [grams(features.activations(style, recipes[0].style)) for style in styles]
         self.grams = {layer: mg.concatenate([own[layer] for own in each]) for layer in recipes[0].style}  # (S, N, N)

@@ -59,6 +59,10 @@ FORMULAS: dict[str, tuple[str, ...]] = {
         r"L = (1 - y) d^2 + y \max(0, m - d)^2",
     ),
     "models/sparse.py": (r"L = |x - D h|^2 + \lambda \sum_i |h_i|",),
+    "models/style_network.py": (
+        r"y = \gamma_s \frac{x - m}{d} + \beta_s",
+        r"\text{a blend: } \gamma = \sum_s \lambda_s \gamma_s, \quad \beta = \sum_s \lambda_s \beta_s",
+    ),
     "models/style_transfer.py": (
         r"L = \alpha L_{\text{content}} + \beta L_{\text{style}}",
         r"L_{\text{content}} = \sum_l \frac{a_l}{2} |F_l - P_l|^2",
