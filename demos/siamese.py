@@ -35,6 +35,7 @@ BEND = {
     "olivetti": {"affine": 0.15, "shift": 0.1, "elastic": 0.1, "mirror": True},
 }
 GRAFTED = 0.3  # share of the images
+HARDEST = {"contrastive": 0.05, "slide": 1.0}  # of a batch: pairs of two classes that count for each image
 NEIGHBOURS = 9
 
 
@@ -103,7 +104,7 @@ def fit(loss: str, task: Task, run: Run) -> tuple[Siamese, list[float]]:
 
     def loss_of_batch(x: Tensor, labels: Tensor) -> Tensor:
         x, labels = graft(x, labels, rng, share=GRAFTED, classes=classes)
-        return pair_loss(model, bend(x, rng, **BEND[task.kind]), labels, loss)
+        return pair_loss(model, bend(x, rng, **BEND[task.kind]), labels, loss, hardest=HARDEST[loss])
 
     history = run.fit(
         model,
@@ -115,6 +116,7 @@ def fit(loss: str, task: Task, run: Run) -> tuple[Siamese, list[float]]:
         label=f"siamese, {loss}",
         batch_size=BATCH[task.kind],
         loss=loss,
+        hardest=HARDEST[loss],
     )
     return model, history
 

@@ -7,6 +7,9 @@ Pairs of one class (y = 0) should end up close together, pairs of two classes (y
     slide        L = (d - m y)**2                        at exactly that distance; Bromley et al., NIPS 1993
     contrastive  L = (1 - y) d**2 + y max(0, m - d)**2   at least that distance; Hadsell, Chopra & LeCun, CVPR 2006
 
+Most pairs of two classes soon lie beyond the margin, where the contrastive loss has no gradient. So it can be limited
+to the hardest ones, for each image those few that lie nearest to it: Hermans, Beyer & Leibe, arXiv 1703.07737.
+
 What the encoder learns is a measure of similarity. It works for classes, too, that no training pair came from.
 """
 
@@ -15,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor, nn
+from minigrad import Tensor, nn, no_grad
 from minigrad.ops.collective import whole_batch
 
 MARGIN = 8.0  # near 12, the distance that random weights give: far below it, all pairs first collapse to 0
@@ -69,12 +72,23 @@ def contrastive_loss(d: Tensor, y: Tensor, margin: float = MARGIN) -> Tensor:
 LOSSES = {"contrastive": contrastive_loss, "slide": slide_loss}
 
 
-def pair_loss(model: nn.Module, x: Tensor, labels: Tensor, loss: str = "contrastive", margin: float = MARGIN) -> Tensor:
+def pair_loss(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    loss: str = "contrastive",
+    margin: float = MARGIN,
+    hardest: float = 1.0,
+) -> Tensor:
     """The loss over all pairs of a batch: x (N, ..), labels (N,) -> the mean of two means, one for each kind of pair.
 
     N embeddings make N (N - 1) / 2 pairs. Most are of two classes, so each kind gets half of the weight; a kind without
-    pairs counts 0. Where several processes share the batch, each embeds its images, and all take the pairs of all.
+    pairs counts 0. hardest: of the pairs of two classes only those count in which one image is among the other's
+    hardest * N nearest; a share in (0, 1], else ValueError. Where several processes share the batch, each embeds its
+    images, and all take the pairs of all.
     """
+    if not 0 < hardest <= 1:
+        raise ValueError(f"pair_loss: hardest is {hardest}; it must be a share in (0, 1]")
     if loss not in LOSSES:
         raise ValueError(f"pair_loss: unknown loss {loss!r}; it must be one of {', '.join(map(repr, LOSSES))}")
     # the matrices of all pairs, in which each stands twice
@@ -82,5 +96,15 @@ def pair_loss(model: nn.Module, x: Tensor, labels: Tensor, loss: str = "contrast
     N = len(e)
     y = (labels.reshape(N, 1) != labels).astype(e.dtype)  # (N, N)
     same = 1 - y - Tensor(np.eye(N, dtype=e.dtype)).to(e.device)  # no image is a pair with itself
-    values = LOSSES[loss](distance(e.reshape(N, 1, -1), e), y, margin)
-    return sum((kind * values).sum() / mg.maximum(kind.sum(), 1) for kind in (same, y)) * 0.5
+    d = distance(e.reshape(N, 1, -1), e)
+    values = LOSSES[loss](d, y, margin)
+    other = y if hardest == 1 else y * nearest_of(d, y, max(1, round(hardest * N)))
+    return sum((kind * values).sum() / mg.maximum(kind.sum(), 1) for kind in (same, other)) * 0.5
+
+
+def nearest_of(d: Tensor, y: Tensor, n: int) -> Tensor:
+    """Mark the n least of each row of d (N, N) among those where y (N, N) is 1, with 1; the rest is 0 or has y = 0."""
+    with no_grad():
+        far = mg.where(y > 0, d, np.inf)
+        limit = mg.sort(far, axis=1)[:, n - 1 : n]  # (N, 1)
+        return mg.astype(far <= limit, d.dtype)

@@ -70,11 +70,27 @@ def test_the_gradient_of_the_loss_passes_the_check(loss, rng):
     mg.gradcheck(lambda e: pair_loss(lambda x: x, e, labels, loss, margin=2.0), [rng.normal(size=(4, 3))])
 
 
-@pytest.mark.parametrize("labels", [[1, 1, 1], [0, 1, 2]])
-def test_a_batch_of_one_kind_of_pairs_has_a_finite_loss(labels, rng):
+def test_of_two_classes_only_each_images_nearest_count(rng):
+    e, labels = np.array([[0.0], [1.0], [1.5], [9.0], [0.2]]), np.array([0, 1, 1, 2, 0])
+    nearest = [1.0, 0.8, 1.3, 7.5, 0.8]  # from the images to their nearest of another class
+    same = [0.2, 0.5]
+    expected = (np.mean(np.square(same)) + np.mean([max(0, 2 - d) ** 2 for d in nearest])) / 2
+    ours = pair_loss(lambda x: x, Tensor(e), Tensor.wrap(labels), margin=2.0, hardest=0.2).item()
+    assert ours == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("labels", [[1, 1, 1], [0, 1, 2], [0, 0, 1]])
+@pytest.mark.parametrize("hardest", [0.7, 1.0])
+def test_a_batch_that_lacks_some_pairs_has_a_finite_loss(labels, hardest, rng):
     e = Tensor(rng.normal(size=(3, 2)), requires_grad=True)
-    pair_loss(lambda x: x, e, Tensor.wrap(np.array(labels))).backward()
+    pair_loss(lambda x: x, e, Tensor.wrap(np.array(labels)), hardest=hardest).backward()
     assert np.isfinite(e.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("hardest", [0, 1.5, float("nan")])
+def test_a_share_of_hard_pairs_beyond_all_or_none_is_refused(hardest):
+    with pytest.raises(ValueError, match="hardest is .*; it must be a share in"):
+        pair_loss(lambda x: x, Tensor(np.zeros((2, 2))), Tensor.wrap(np.arange(2)), hardest=hardest)
 
 
 def test_an_unknown_loss_is_refused(rng):
