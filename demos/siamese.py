@@ -35,7 +35,7 @@ BEND = {
     "olivetti": {"affine": 0.15, "shift": 0.1, "elastic": 0.1, "mirror": True},
 }
 GRAFTED = 0.3  # share of the images
-HARDEST = {"contrastive": 0.05, "slide": 1.0}  # of a batch: pairs of two classes that count for each image
+HARDEST = {"digits": 0.05, "olivetti": 1.0}  # share of a batch: pairs of two classes that the contrastive loss takes
 NEIGHBOURS = 9
 
 
@@ -101,10 +101,11 @@ def fit(loss: str, task: Task, run: Run) -> tuple[Siamese, list[float]]:
     rng = run.rng()
     model = Siamese(task.x.shape[1:], EMBEDDING, rng=rng).to(run.device)
     classes = int(task.labels.max()) + 1
+    hardest = HARDEST[task.kind] if loss == "contrastive" else 1.0
 
     def loss_of_batch(x: Tensor, labels: Tensor) -> Tensor:
         x, labels = graft(x, labels, rng, share=GRAFTED, classes=classes)
-        return pair_loss(model, bend(x, rng, **BEND[task.kind]), labels, loss, hardest=HARDEST[loss])
+        return pair_loss(model, bend(x, rng, **BEND[task.kind]), labels, loss, hardest=hardest)
 
     history = run.fit(
         model,
@@ -116,7 +117,7 @@ def fit(loss: str, task: Task, run: Run) -> tuple[Siamese, list[float]]:
         label=f"siamese, {loss}",
         batch_size=BATCH[task.kind],
         loss=loss,
-        hardest=HARDEST[loss],
+        hardest=hardest,
     )
     return model, history
 
