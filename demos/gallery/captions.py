@@ -81,8 +81,8 @@ CAPTIONS: dict[str, dict[str, str]] = {
     },
     "faces": {
         "traversals": "One face in each row, while its code moves along one direction: smile, skin, hair, light, pose.",
-        "samples": "Faces from the data; faces from noise as it is, by a map to one Gaussian fitted to the codes, and by "
-        "a map to a mixture; and faces by principal components.",
+        "samples": "Faces from the data; faces from noise as it is, by a map to one Gaussian fitted to the codes, and "
+        "by one to a mixture; and faces by principal components.",
         "interpolations": "Between the codes of two faces, step by step, three times.",
         "reconstructions": "People never seen, and their reconstructions by principal components and by the VAE.",
         "loss": "The spread of a pixel that the loss amounts to, epoch by epoch.",
