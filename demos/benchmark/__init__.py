@@ -36,6 +36,7 @@ def add_options(parser) -> None:
         "--without-avx512", action="store_true", help="let both libraries compute as on a processor that has AVX2 alone"
     )
     add("--growth", action="store_true", help="table and picture of how the time of a step grows, and no more")
+    add("--scaling", action="store_true", help="two ranks beside two threads, and a model of 1,024 machines, no more")
     add("--profile", type=step, metavar="STEP", help="table and picture of the ops of one step here, and no more")
 
 
@@ -54,6 +55,11 @@ def steps(text: str) -> list[str]:
 def main(args) -> None:
     pairs = args.pairs or (1 if args.quick else PAIRS)
     results = Results("benchmark", device=args.device, pairs=pairs, cores=thread_count())
+    if args.scaling:
+        from demos.benchmark.scaling import show as show_scaling
+
+        show_scaling(results, args)
+        return
     if args.profile:
         from demos.benchmark.profile import show
 

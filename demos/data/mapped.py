@@ -26,7 +26,6 @@ from demos.files import written_whole
 from .folder import find_images, read_images
 
 BLOCK = 500  # images: 6 MB at 64 x 64
-KEPT = 64 << 20  # bytes of the file that a process may have touched before it gives them back
 
 
 class MappedImages:
@@ -41,7 +40,6 @@ class MappedImages:
         self.path, self.files, self.checksum = path, files, checksum
         self.shape = (len(files), 3, size, size)
         self.bytes = np.memmap(path, np.uint8, "r", shape=self.shape)
-        self.touched = 0
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -50,10 +48,8 @@ class MappedImages:
         some = self.bytes[rows]
         images = np.empty(some.shape, np.float32)
         np.multiply(some, np.float32(1 / 255), out=images)
-        self.touched += some.nbytes
-        if self.touched > KEPT:  # the system's cache keeps them, but they no longer count as this process's memory
-            self.bytes._mmap.madvise(mmap.MADV_DONTNEED)
-            self.touched = 0
+        # the pages stay in the system's cache, but no longer count as this process's memory
+        self.bytes._mmap.madvise(mmap.MADV_DONTNEED)
         return images
 
 
