@@ -18,7 +18,7 @@ from models.style_network import StyleLoss
 from models.style_transfer import StyleTransfer
 
 EVALUATIONS = 100  # of descent
-SHOWN, TILE = 256, 160  # pixels of the shorter side
+SHOWN, TILE = 384, 256  # pixels of the shorter side
 PATH = (0.0, 0.25, 0.5, 0.75, 1.0)  # share of the second style
 GRID = 5  # blends in a row of the four-corner grid
 LARGE = 512  # pixels of a side, for the time
