@@ -29,7 +29,7 @@ from demos.evaluation.likelihood import (
 from demos.run import Run
 from minigrad import Tensor, nn, optim
 from models.autoencoder import DenseAutoencoder, reconstruction_loss
-from models.vae import VAE, DenseVAE, negative_elbo, rescale_codes
+from models.vae import VAE, DenseVAE, decorrelate_codes, negative_elbo, rescale_codes
 
 DATASETS = ["glyphs", "mnist"]
 EPOCHS = 40
@@ -127,12 +127,22 @@ def cross_entropy(model: DenseAutoencoder, x: Tensor, rng: np.random.Generator) 
 
 
 def settle(model: DenseVAE, x: np.ndarray, run: Run) -> None:
-    """Give the codes of all training images x together mean 0 and variance 1, which training was approaching."""
+    """Give the codes of all training images x together mean 0 and covariance I, which training was approaching."""
     bits = binarise(Tensor.wrap(x), run.rng()).numpy()
+    first = model.decoder[0]
+    rescale(model, first, bits, run)
+    mean, log_variance = posterior(model, bits, run.device)
+    values, axes = np.linalg.eigh(np.cov(mean.T) + np.diag(np.exp(log_variance).mean(axis=0)))
+    root = (axes * np.sqrt(values)) @ axes.T
+    decorrelate_codes(model, first, run.tensor(root.astype(np.float32)))
+    rescale(model, first, bits, run)
+
+
+def rescale(model: DenseVAE, first: nn.Linear, bits: np.ndarray, run: Run) -> None:
     mean, log_variance = posterior(model, bits, run.device)
     shift = mean.mean(axis=0)
     scale = np.sqrt(mean.var(axis=0) + np.exp(log_variance).mean(axis=0))
-    rescale_codes(model, model.decoder[0], Tensor(shift).to(run.device), Tensor(scale).to(run.device))
+    rescale_codes(model, first, run.tensor(shift), run.tensor(scale))
 
 
 # ---- measures --------------------------------------------------------------------------------------------------------

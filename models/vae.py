@@ -119,3 +119,22 @@ def rescale_codes(model: VAE, first: nn.Linear, shift: Tensor, scale: Tensor) ->
     for parameter, value in rescaled:
         parameter.data[...] = value.data
         parameter.mark_changed()
+
+
+def decorrelate_codes(model: VAE, first: nn.Linear, root: Tensor) -> None:
+    """Replace every mean m of a code by root**-1 m, root (k, k), in place; first is the decoder's first layer.
+
+    With the symmetric root of the covariance that the codes of all images have together, their means become
+    uncorrelated and each number moves as little as it can. What the decoder makes of a mean stays as it is. The
+    spreads keep their values, as a diagonal cannot be turned: so root should be near I, after rescale_codes.
+    """
+    inverse = Tensor(np.linalg.inv(root.to("cpu").numpy())).to(root.device)
+    with mg.no_grad():
+        turned = [
+            (model.mean.weight, inverse @ model.mean.weight),
+            (model.mean.bias, inverse @ model.mean.bias),
+            (first.weight, first.weight @ root),
+        ]
+    for parameter, value in turned:
+        parameter.data[...] = value.data
+        parameter.mark_changed()

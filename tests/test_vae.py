@@ -7,7 +7,7 @@ from scipy.stats import bernoulli, norm
 import minigrad as mg
 from minigrad import Tensor, optim, saving
 from models.conv_vae import ConvVAE
-from models.vae import DenseVAE, loss_terms, negative_elbo, rescale_codes
+from models.vae import DenseVAE, decorrelate_codes, loss_terms, negative_elbo, rescale_codes
 
 SHAPE = (1, 4, 3)
 
@@ -128,6 +128,18 @@ def test_rescaled_codes_have_mean_0_and_variance_1_and_the_same_reconstructions(
     np.testing.assert_allclose(same_logits, logits, rtol=1e-6, atol=1e-6)
     expected = divergence - 0.5 * (scale**2 + shift**2 - 1 - 2 * np.log(scale)).sum()  # KL of all codes from N(0, I)
     np.testing.assert_allclose(less, expected)
+
+
+def test_decorrelated_codes_have_uncorrelated_means_and_the_same_images(rng):
+    model, x = dense(rng, code=3), images(rng, 50, *SHAPE)
+    mean, spread = (t.numpy().astype(np.float64) for t in model.encode(x))
+    logits = model.decode_logits(model.encode(x)[0]).numpy()
+    values, axes = np.linalg.eigh(np.cov(mean.T))
+    decorrelate_codes(model, model.decoder[0], Tensor(((axes * np.sqrt(values)) @ axes.T).astype(np.float32)))
+    turned, same_spread = (t.numpy() for t in model.encode(x))
+    np.testing.assert_allclose(np.cov(turned.T), np.eye(3), atol=1e-3)
+    np.testing.assert_allclose(same_spread, spread, rtol=1e-5)
+    np.testing.assert_allclose(model.decode_logits(Tensor(turned)).numpy(), logits, atol=1e-4)
 
 
 def test_a_learned_sigma_finds_the_root_mean_squared_error(rng):
