@@ -103,8 +103,9 @@ def test_a_run_of_which_a_rank_is_killed_at_any_moment_goes_on_to_the_same_bits(
         assert small(2, "none", whole).returncode == 0
     rank, step = chosen.randrange(2), chosen.randrange(5, 120)  # 4 steps an epoch
     done = small(2, f"kill:{rank}:{step}", out)
-    assert done.returncode == signal.SIGKILL and "KILLED BY SIGNAL: 9" in done.stdout + done.stderr
-    assert state(out)[1] == step // 4
+    assert done.returncode == signal.SIGKILL and "signal 9" in done.stdout + done.stderr
+    saving_still = rank == 1 and step % 4 == 0  # rank 1 begins an epoch while rank 0 saves the last one
+    assert state(out)[1] in (step // 4, step // 4 - saving_still)
     assert small(2, "none", out, "--resume").returncode == 0
     assert same(state(out)[0], state(whole)[0])
 
