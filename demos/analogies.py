@@ -21,7 +21,7 @@ from minigrad import Tensor, optim
 from models.analogies import FORMS, AnalogyMaker, analogy_loss, disentangling_loss, exchange, repeated_loss
 
 EPOCHS = 4
-PAIRS, ANALOGIES, TEST = 8800, 40_000, 600  # to learn exchanges from, to learn analogies from, to judge by
+PAIRS, ANALOGIES, TEST = 8800, 80_000, 600  # to learn exchanges from, to learn analogies from, to judge by
 ON_IMAGES = 1600  # analogies whose images are drawn, for the last training
 PARTS = {"shape": 8, "colour": 8, "scale": 8, "angle": 24, "place": 16}  # of a code, and their numbers
 PART_OF = np.array([0, 1, 2, 4, 4, 3])  # of each factor
@@ -34,7 +34,7 @@ WARM_UP = 100  # steps
 REPEATS = 4  # of an analogy, that are learnt, and of a turn, that are measured
 SHOWN = 12  # analogies and exchanges in a row
 DRAWN = 6  # repeats of a turn in a row
-EXAMPLES, LARGE = 3, 3  # turns that are drawn repeatedly, and their steps of 15 degrees at least
+LARGE = 3  # least steps of 15 degrees of the turns that are drawn repeatedly
 
 
 def add_options(parser) -> None:
@@ -180,8 +180,8 @@ def judge_repeats(models: dict[str, AnalogyMaker], factors: np.ndarray, run: Run
         errors = {form: mse(made[n - 1], truth[n]) for form, made in answers.items()}
         run.results.add(f"MSE, turned {n} times, deep", errors.pop("deep"), **errors, copy=mse(c, truth[n]))
     large = np.flatnonzero(np.abs(turn_of(factors)) >= LARGE)
-    _, first = np.unique(factors[large, 2, SHAPE], return_index=True)  # one of each shape
-    draw_repeats(images, {"truth": truth[1:], **answers}, large[first[:EXAMPLES]], run)
+    _, first = np.unique(factors[large, 2, SHAPE], return_index=True)  # one of each shape, of which two are drawn
+    draw_repeats(images, {"truth": truth[1:], **answers}, large[first[::2]], run)
 
 
 def draw_repeats(images: np.ndarray, rows: dict[str, list[np.ndarray]], which: np.ndarray, run: Run) -> None:

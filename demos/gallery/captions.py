@@ -4,7 +4,7 @@ LOSS = "The training loss, epoch by epoch."
 
 CAPTIONS: dict[str, dict[str, str]] = {
     "analogies": {
-        "repeated": "Three sprites turned again and again, up to eight times: what the renderer draws, and the answers "
+        "repeated": "Two sprites turned again and again, six times: what the renderer draws, and the answers "
         "of the additive, the multiplicative and the deep analogy.",
         "analogies": "Columns of sprites a, b, c and the true d, and below them the three networks' answers.",
         "exchanged": "Sprites, other sprites whose poses they are to take, the network's drawing, and the truth.",
