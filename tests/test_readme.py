@@ -150,7 +150,7 @@ def test_a_misprinted_command_is_noticed(words, monkeypatch, tmp_path, capsys):
 def test_the_continuous_integration_runs_the_commands_of_the_readme_and_of_the_slow_one_the_short_part():
     ci = (ROOT / ".ci" / "run").read_text()
     front = README.read_text()
-    both = ".venv/bin/python -m pytest -n 2 --dist loadfile\n"
+    both = ".venv/bin/python -m pytest -n 2 --dist worksteal\n"
     assert both in ci and both in front
     assert '.venv/bin/python -m pytest -m "quality and not long"\n' in ci
     assert ".venv/bin/python -m pytest -m quality\n" in front
