@@ -6,7 +6,7 @@
 Convolutions answer alike wherever a thing stands, and a sum over all cells forgets where that was: what is learnt of a
 thing at one place then holds at all of them. The decoder goes the same way back. A network paints C numbers, another
 layer lights up cells, and their outer product (C, H/8, W/8) is a thing at a place. A dense layer in its stead has to
-learn every thing at every place by itself: after as much training the error is about twice as large.
+learn every thing at every place by itself: in one pair of trainings, 700 steps each, its error was .0035, not .0019.
 """
 
 from __future__ import annotations
