@@ -41,11 +41,8 @@ def test_all_codes_together_have_nearly_mean_0_and_variance_1(runs, digits, k):
     assert median(values(runs, f"codes, k = {k}: least variance", digits, "largest")) <= 1.2
 
 
-FALLS_SHORT = pytest.mark.xfail(reason="the most correlated of 190 pairs of numbers stays near 0.2 for long")
-
-
-# The few fonts of glyphs are clusters, which bend the codes away from a Gaussian: 0.06, 0.20 and 0.21 at seed 0.
-@pytest.mark.parametrize("k", [2, 5, pytest.param(20, marks=FALLS_SHORT)])
+# Before decorrelate_codes the largest of the 190 at k = 20 was 0.22 on mnist and 0.20 on glyphs; after it 0.07 on both.
+@pytest.mark.parametrize("k", vae.CODES)
 def test_all_codes_together_are_nearly_uncorrelated(runs, digits, k):
     assert median(values(runs, f"codes, k = {k}: largest |corr|", digits)) < {"mnist": 0.15, "glyphs": 0.3}[digits]
 
