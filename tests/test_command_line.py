@@ -236,6 +236,7 @@ def test_a_demo_that_saves_no_state_says_how_to_start_again(tmp_path, monkeypatc
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("demos.convolution.main", interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins by ignoring it
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert main(["convolution", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().out == f"\nstopped; start again with: python -m demos convolution --out {tmp_path}\n"

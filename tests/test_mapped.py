@@ -11,7 +11,7 @@ from PIL import Image
 import minigrad as mg
 from demos import prefetch, training
 from demos.data import mapped as module
-from demos.data.folder import folder
+from demos.data.folder import folder, read_images
 from demos.data.mapped import mapped
 from minigrad import nn, optim
 
@@ -84,6 +84,7 @@ def test_all_broken_images_are_named_and_nothing_counts_until_they_are_mended(ph
     with pytest.raises(ValueError, match=r"(?s)repair or remove them.*04\.png.*21\.png"):
         mapped(photos, size=8, cache=cache, workers=1)
     assert not list(cache.glob("*.json"))
+    assert not read_images(photos, ["0/04.png"], 8)[0].any()  # not what memory last held
     for name in ("0/04.png", "1/21.png"):
         os.remove(photos / name)
     assert len(mapped(photos, size=8, cache=cache, workers=1)) == 23

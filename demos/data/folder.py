@@ -85,8 +85,8 @@ def _read_all(path, files, size):
 
 
 def read_images(path, files, size):
-    """Read files -> (n, 3, size, size) float32 in [0, 1], and a line for each that cannot be read."""
-    images, broken = np.empty((len(files), 3, size, size), np.float32), []
+    """Read files -> (n, 3, size, size) float32 in [0, 1], and a line for each that cannot be read and stays black."""
+    images, broken = np.zeros((len(files), 3, size, size), np.float32), []
     for i, file in enumerate(files):
         try:
             images[i] = _read(path / file, size)
