@@ -13,7 +13,7 @@ pytestmark = pytest.mark.quality
 def runs(run_demo, has_data, seeds):
     """The metrics of the demo under every seed: with SqueezeNet's weights where they are at hand, else random ones."""
     features = "squeezenet" if has_data("squeezenet1_1_features.safetensors") else "random"
-    options = {"features": features, "photo": None, "layer": None, "size": None, "octaves": deep_dream.OCTAVES}
+    options = {"features": features, "photo": "china", "layer": None, "size": None, "octaves": deep_dream.OCTAVES}
     return [run_demo(deep_dream, seed, None, **options) for seed in seeds]
 
 
