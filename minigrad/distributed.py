@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,6 +34,7 @@ from .ops.collective import Share
 from .tensor import Tensor, reverse
 
 BUCKET = 1 << 20  # bytes of gradients that are sent together: enough to hide the latency, few enough to start early
+PASSED_ON = 0.3  # seconds that mpiexec gets to pass on what was printed: an abort discards what it has not read
 LAUNCHED = ("PMI_SIZE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE")  # what mpiexec tells a process in its environment
 
 
@@ -109,6 +111,7 @@ class Ranks:
         """End all ranks now, wherever they are, without a word: that is the caller's. mpiexec returns the status."""
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(PASSED_ON)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MPI libraries say at length that they abort
         self.comm.Abort(status)
 
