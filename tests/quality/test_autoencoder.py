@@ -36,6 +36,7 @@ def test_an_autoencoder_reconstructs_better_than_pca(runs, digits, model, k, bar
 
 
 @pytest.mark.parametrize("data", ["glyphs", "mnist"])
+@pytest.mark.long
 def test_a_code_that_undoes_bends_finds_more_of_a_class_than_pixels_do(data, has_data, seeds, tmp_path):
     if data == "mnist" and not has_data("t10k-images-idx3-ubyte.gz"):
         pytest.skip("MNIST is not at hand in MINIGRAD_DATA")

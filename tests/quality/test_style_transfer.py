@@ -9,7 +9,7 @@ import pytest
 from demos import style_transfer
 from demos.style_studies import PATH
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.long]
 
 EMBEDDED = [("hopper", "mosaic"), ("hopper", "strokes")]
 REAL = ("images/tuebingen.jpg", "images/starry_night.jpg")
