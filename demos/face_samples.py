@@ -32,6 +32,7 @@ def draw_samples(model: ConvVAE, pca: PCA, task: KnownFaces, seen: np.ndarray, u
     noise = rng.standard_normal((n, model.widen.weight.shape[1]))  # as many numbers as a code has
     codes, new = (draw_codes(model, images, rng, run) for images in (seen, unseen))
     maps = {"one Gaussian": fit_map(codes, 1, run.seed), "mixture": fit_map(codes, MIXTURE, run.seed)}
+    run.keep("mixture", {part: getattr(maps["mixture"], part) for part in ("weights", "means", "factors")})
     normals = {"codes": new} | {name: to_codes.normals(new) for name, to_codes in maps.items()}
     far = {name.replace(" ", "_"): gaussian_divergence(z) for name, z in normals.items()}
     run.results.add("codes of unseen faces, nats from N(0, I)", far.pop("mixture"), **far)

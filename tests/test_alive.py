@@ -268,6 +268,7 @@ def out(tmp_path_factory):
         "vae/codes": codes | {"labels": np.arange(200) % 10},
         "faces/vae": ConvVAE(6, width=2, rng=rng).state_dict(),
         "faces/attributes": {"moves": rng.standard_normal((3, 6)), "codes": rng.standard_normal((4, 6))},
+        "faces/mixture": mixture(rng, 6),
         "deforming/parts": parts(rng, 1, warps[32]),
         "deforming_faces/parts": parts(rng, 3, warps[64]),
         "style_transfer/painting": dict(zip(("content", "style"), pictures))
@@ -279,6 +280,11 @@ def out(tmp_path_factory):
         (out / name).parent.mkdir(exist_ok=True)
         saving.save(out / f"{name}.safetensors", arrays, {"names": ["smile", "<b>yaw</b>", "light"]})
     return out
+
+
+def mixture(rng, k):
+    factors = np.tril(rng.standard_normal((3, k, k)))
+    return {"weights": np.array([0.2, 0.5, 0.3]), "means": 3 * rng.standard_normal((3, k)), "factors": factors}
 
 
 def parts(rng, channels, warps):
@@ -427,6 +433,25 @@ def test_a_slider_of_faces_adds_its_attribute_to_the_code(open_page, data):
         page.get_by_role("slider", name="smile").press("ArrowRight")
     code = np.array(data["faces"]["codes"][:1]) + 0.5 * np.array(data["faces"]["moves"][:1])
     wanted = in_browser(page, data["faces"]["network"], code)[0]["values"]
+    shown = pixels(page.get_by_role("img", name="the decoded face"))
+    assert np.abs(shown / 255 - np.reshape(wanted, (3, 64, 64))[0]).max() < 0.01
+
+
+@pytest.mark.parametrize(("uniform", "which"), [(0.1, 0), (0.6, 1), (0.8, 2)])
+def test_a_face_is_drawn_from_the_mixture_that_was_fitted_to_the_codes(open_page, out, data, uniform, which):
+    page = open_page(widget("faces", data["faces"]))
+    page.evaluate(
+        """(uniform) => {
+        const noise = [0.5, -1, 2, 0, 1.5, -0.3];
+        Math.random = () => uniform;
+        alive.normal = () => noise.shift();
+    }""",
+        uniform,
+    )
+    fitted = saving.load(out / "faces" / "mixture.safetensors")[0]
+    code = fitted["means"][which] + fitted["factors"][which] @ [0.5, -1, 2, 0, 1.5, -0.3]
+    page.get_by_role("button", name="draw a face").click()
+    wanted = in_browser(page, data["faces"]["network"], code[None])[0]["values"]
     shown = pixels(page.get_by_role("img", name="the decoded face"))
     assert np.abs(shown / 255 - np.reshape(wanted, (3, 64, 64))[0]).max() < 0.01
 

@@ -11,6 +11,7 @@ from demos import faces as demo
 from demos.data import faces
 from demos.data.known import LEFT, TOP, WHOLE, known_faces
 from demos.evaluation.linear import PCA
+from demos.gallery.alive.faces import faces as faces_of_the_page
 from minigrad import Tensor
 
 
@@ -82,6 +83,7 @@ def test_a_folder_is_probed_by_its_attributes_and_moved_without_them_too(attribu
     assert "R^2, Never" not in metrics and "MSE, unseen people" in metrics
     pictures = {path.stem for path in out.glob("*.png")}
     assert pictures == {"interpolations", "loss", "reconstructions", "samples", "traversals"}
+    assert sum(faces_of_the_page(out)["mixture"]["weights"]) == pytest.approx(1)
 
 
 def test_a_name_that_is_neither_a_data_set_nor_a_folder_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-/* Faces: attributes have sliders, each of which adds its direction to the code of a face. */
+/* Faces: attributes have sliders, each of which adds its direction to the code of a face; faces are drawn from noise. */
 "use strict";
 
 alive.register("faces", function (element, data) {
@@ -6,6 +6,8 @@ alive.register("faces", function (element, data) {
   const { make } = alive;
   const decode = alive.layers.network(data.network);
   const size = data.network.find((layer) => layer.layer === "reshape").shape[1] * 16;
+  const means = alive.array(data.mixture.means);
+  const factors = alive.array(data.mixture.factors);
   let start = data.codes[0];
 
   const top = make(element, "div", { class: "alive-split" });
@@ -17,7 +19,7 @@ alive.register("faces", function (element, data) {
   const sliders = data.names.map((name) => alive.slider(right, name, range, () => show()));
   const bar = make(right, "div", { class: "alive-row" });
   alive.button(bar, "as it was", () => from(start));
-  alive.button(bar, "draw a face from N(0, I)", () => from(start.map(alive.normal)));
+  alive.button(bar, "draw a face", () => from(drawn()));
   make(element, "p", { class: "alive-key" }, "Start from a face that training never saw:");
   const tiles = alive.tiles(element, "faces to start from");
   tiles.classList.add("alive-faces");
@@ -26,6 +28,18 @@ alive.register("faces", function (element, data) {
 
   function signed(value) {
     return `${value > 0 ? "+" : ""}${alive.format(value)} σ`;
+  }
+
+  /** Draw a code from the mixture of Gaussians that was fitted to the codes of faces: mean + L e of one of them, where e
+      is drawn from N(0, I) and L is the factor of its covariance, L L^T. */
+  function drawn() {
+    let rest = Math.random();
+    const after = data.mixture.weights.findIndex((weight) => (rest -= weight) < 0);
+    const which = Math.max(after, 0); // the weights may sum to a little less than 1
+    const mean = [...alive.at(means, which)];
+    const factor = alive.at(factors, which);
+    const noise = mean.map(alive.normal);
+    return mean.map((value, i) => noise.reduce((sum, e, j) => sum + factor[i * mean.length + j] * e, value));
   }
 
   function from(code) {

@@ -1,4 +1,8 @@
-"""Faces decoded in the browser, by the network of the demo faces: moved along attributes, or drawn from noise."""
+"""Faces decoded in the browser, by the network of the demo faces: moved along attributes, or drawn from noise.
+
+Noise is decoded from where the codes are: the browser draws it from the mixture of Gaussians that the demo has fitted
+to them. The demo's map from N(0, I) has the same distribution, but needs a bisection for each number.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +23,22 @@ WIDTHS = 8  # the decoder's first convolution has eight times the network's widt
 
 
 def faces(folder: Path) -> dict[str, Any] | None:
-    """Write the decoder, the codes of faces to start from, and what one standard deviation of an attribute changes."""
-    stored = kept(folder, "attributes")
-    if stored is None:
+    """Write the decoder, the codes of faces to start from, and the mixture of Gaussians that was fitted to all codes.
+
+    moves: what one standard deviation of each attribute adds to a code.
+    """
+    stored, fitted = kept(folder, "attributes"), kept(folder, "mixture")
+    if stored is None or fitted is None:
         return None
     arrays, notes = stored
+    mixture, _ = fitted
     return {
         "network": decoder(folder),
         "names": [WORDS.get(name, name.replace("_", " ")) for name in notes["names"]],
         "moves": np.round(arrays["moves"], 4).tolist(),
         "codes": np.round(arrays["codes"], 4).tolist(),
+        "mixture": {part: pack.rounded(mixture[part]) for part in ("means", "factors")}
+        | {"weights": mixture["weights"].tolist()},
     }
 
 
