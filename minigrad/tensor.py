@@ -189,7 +189,7 @@ def reverse(
 
     order: a result and its ancestors. g: the cotangent of the result. as_leaves: stop at each x, as if it were a leaf
     (recompute.py replaces parts of a graph). take(x, its gradient), if given, is called during the walk, as soon as it
-    comes to an x, and has to copy what it keeps; nothing is returned then (distributed.py sends gradients meanwhile).
+    comes to an x, and has to copy what it keeps; nothing is returned then (distributed/ sends gradients meanwhile).
     """
     changes.check(order)
     wanted = {id(x) for x in xs}

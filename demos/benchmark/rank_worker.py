@@ -5,6 +5,7 @@ python -m demos.benchmark.rank_worker MODEL STEPS, under MINIGRAD_NUM_THREADS.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
@@ -19,7 +20,7 @@ from demos.step import Step
 from demos.team import RankStep
 from demos.training import as_kernels_do
 from minigrad import Tensor, keep_memory, nn, optim
-from minigrad.distributed import Ranks, world
+from minigrad.distributed import world
 from minigrad.kernels.threads import thread_count
 from minigrad.ops.collective import Share, sharing
 from models.autoencoder import DenseAutoencoder, reconstruction_loss
@@ -50,15 +51,16 @@ def model_of(name: str) -> tuple[nn.Module, Callable[..., Tensor], tuple[np.ndar
 
 
 class Clock:
-    """Times what is spent in calls of MPI: to start sums, to move them along, and to wait for them."""
+    """Times what is spent on sums of gradients: to start them, to move them along, and to wait for them."""
 
-    def __init__(self, ranks: Ranks):
-        self.calls, self.waits, self.start = 0.0, 0.0, ranks.start_sum
-        ranks.start_sum = self.started  # type: ignore[method-assign]
+    def __init__(self, buffers: list[Any]):
+        self.calls, self.waits = 0.0, 0.0
+        for buffer in buffers:
+            buffer.start = functools.partial(self.started, buffer.start)
 
-    def started(self, buffer: np.ndarray) -> Clock.Request:
+    def started(self, start: Callable[[], Any]) -> Clock.Request:
         begun = time.perf_counter()
-        request = self.start(buffer)
+        request = start()
         self.calls += time.perf_counter() - begun
         return Clock.Request(self, request)
 
@@ -66,10 +68,11 @@ class Clock:
         def __init__(self, clock: Clock, request: Any):
             self.clock, self.request = clock, request
 
-        def Test(self) -> None:
+        def Test(self) -> bool:
             begun = time.perf_counter()
-            self.request.Test()
+            done = self.request.Test()
             self.clock.calls += time.perf_counter() - begun
+            return done
 
         def Wait(self) -> None:
             begun = time.perf_counter()
@@ -86,8 +89,8 @@ def main(name: str, steps: int) -> None:
     index = np.arange(len(arrays[0]))
     rows = index if ranks is None else np.array_split(index, ranks.size)[ranks.rank]
     batch = [Tensor.wrap(as_kernels_do(a[rows])) for a in arrays]
-    clock = None if ranks is None else Clock(ranks)
     step = Step() if ranks is None else RankStep(Step(), ranks, optimizer)
+    clock = Clock([bucket.buffer for bucket in step.sums.buckets]) if isinstance(step, RankStep) else None
     times, spent = [], []
     for _ in range(WARM + steps):
         before = (clock.calls, clock.waits) if clock else (0, 0)
@@ -101,26 +104,35 @@ def main(name: str, steps: int) -> None:
         spent.append((clock.calls - before[0], clock.waits - before[1]) if clock else (0.0, 0.0))
     found = {"ms": 1e3 * median(times[WARM:]), "bytes": sum(p.data.nbytes for p in model.parameters())}
     found |= {key: 1e3 * median(s[i] for s in spent[WARM:]) for i, key in enumerate(("calls", "waits"))}
-    if ranks is not None:
-        found |= network(ranks, found["bytes"])
+    if isinstance(step, RankStep):
+        found |= network(step)
     if ranks is None or ranks.rank == 0:
         print(json.dumps(found))
 
 
-def network(ranks: Ranks, size: int) -> dict[str, float]:
-    """Time sums of few and many bytes with nothing else to do -> latency (s), bandwidth (bytes/s), ms of all."""
+def network(step: RankStep) -> dict[str, float]:
+    """Time sums with nothing else to do: messages -> latency (s), bandwidth (bytes/s); gradients -> alone (ms)."""
+    ranks = step.ranks
 
-    def seconds(n: int) -> float:
-        buffer, times = np.zeros(max(1, n // 4), np.float32), []
+    def messages(n: int) -> Callable[[], Any]:
+        buffer = np.zeros(max(1, n // 4), np.float32)
+        return lambda: ranks.sum(buffer)
+
+    def gradients() -> None:
+        for request in [bucket.buffer.start() for bucket in step.sums.buckets]:
+            request.Wait()
+
+    def seconds(f: Callable[[], Any]) -> float:
+        times = []
         for _ in range(30):
             ranks.comm.Barrier()
             begun = time.perf_counter()
-            ranks.sum(buffer)
+            f()
             times.append(time.perf_counter() - begun)
         return median(times)
 
-    small, large = seconds(4), seconds(8 << 20)
-    return {"latency": small / 2, "bandwidth": (8 << 20) / (large - small), "alone": 1e3 * seconds(size)}
+    small, large = seconds(messages(4)), seconds(messages(8 << 20))
+    return {"latency": small / 2, "bandwidth": (8 << 20) / (large - small), "alone": 1e3 * seconds(gradients)}
 
 
 if __name__ == "__main__":

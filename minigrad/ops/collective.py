@@ -1,4 +1,4 @@
-"""What the parts of a batch take together when each is on a process of its own, a rank: see distributed.py.
+"""What the parts of a batch take together when each is on a process of its own, a rank: see distributed/.
 
 Two ops carry numbers from rank to rank, and their gradients back. The loss of all is the sum of the ranks' losses, so
 what one rank did with a number that another one sent is part of the sender's gradient: the cotangents of all ranks are

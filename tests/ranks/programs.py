@@ -3,6 +3,8 @@
 Every program runs on one process as well as on several. Rank 0 writes what it has found to RESULT, a .npz file.
 """
 
+import errno
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from demos.step import ClippedStep, Step
 from demos.training import train
 from minigrad import nn, optim
 from minigrad.distributed import GradientSums, world
+from minigrad.distributed.buffers import MEMORY, buffers
 from minigrad.ops.collective import Share, batch_mean, mean_of_items, sharing, whole_batch
 from models.autoencoder import ConvAutoencoder, DenseAutoencoder, reconstruction_loss
 from models.deforming import DeformingAutoencoder, deforming_loss
@@ -83,6 +86,40 @@ def trainings(result, *specs):
         np.savez(result, **{f"{spec}:{key}": a for spec, arrays in found.items() for key, a in arrays.items()})
 
 
+def trainings_by_messages(result, *specs):
+    """Train as if every rank had a machine of its own."""
+    RANKS.neighbours = 1
+    trainings(result, *specs)
+
+
+def without_room(result):
+    """Note what kind of memory is added up, and how, when the machine has no room for what all ranks see."""
+
+    def full(file, start, size):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    before, shared = list(MEMORY.glob("minigrad-*")), buffers(RANKS, [np.zeros(3)])
+    os.posix_fallocate = full
+    kept = buffers(RANKS, [np.zeros(3)])
+    for buffer in (*shared, *kept):
+        buffer.array[...] = RANK + 1
+        buffer.start().Wait()
+    if RANK == 0:
+        kinds = [type(buffer).__name__ for buffer in (*shared, *kept)]
+        left = len(list(MEMORY.glob("minigrad-*"))) - len(before)
+        np.savez(result, kinds=kinds, sums=[buffer.array for buffer in (*shared, *kept)], left=left)
+
+
+def sometimes_unused(result):
+    """Take steps whose loss depends on one of two layers in turn -> the sums' memory, which is to stay finite."""
+    first, second = (nn.Linear(2, 1, rng=np.random.default_rng(i)) for i in (0, 1))
+    sums = GradientSums([*first.parameters(), *second.parameters()], RANKS)
+    for layer in (first, *[second] * 200):
+        sums.backward(layer(np.ones((1, 2), np.float32)).sum(), Share(RANKS, (1, 1)))
+    if RANK == 0:
+        np.savez(result, sums=np.concatenate([bucket.buffer.array for bucket in sums.buckets]))
+
+
 def trained(name, dtype, images):
     rng = np.random.default_rng(5)
     model, loss, side, step = models(name, rng)
@@ -147,8 +184,10 @@ def order(result):
     layers = [nn.Linear(600, 600, rng=rng) for _ in range(3)]  # each fills a bucket
     model = nn.Sequential(*layers)
     sums, events = GradientSums(model.parameters(), RANKS), []
-    start, take = RANKS.start_sum, sums._take
-    RANKS.start_sum = lambda a: (events.append(f"send {a.size}"), start(a))[1]
+    take = sums._take
+    for bucket in sums.buckets:
+        start, size = bucket.buffer.start, bucket.buffer.array.size
+        bucket.buffer.start = lambda start=start, size=size: (events.append(f"send {size}"), start())[1]
     names = {id(p): key for key, p in model.named_parameters()}
     sums._take = lambda x, g: (events.append(names[id(x)]), take(x, g))[1]
     loss = mg.square(model(np.ones((4, 600), np.float32))).mean()

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from minigrad.distributed.buffers import MEMORY
+
 from . import needs_mpi, run
 
 pytestmark = needs_mpi
@@ -40,6 +42,27 @@ def test_ranks_end_at_the_weights_of_one_process(n, spec, trained):
         np.testing.assert_allclose(trained[n][key], trained[1][key], rtol=within, atol=within, err_msg=key)
 
 
+def test_ranks_that_send_messages_end_where_those_that_share_memory_do(trained, tmp_path):
+    specs = ["conv,float64,67", "in parts,float64,67"]
+    for n in (2, 3):
+        sent = found(n, tmp_path, "trainings_by_messages", *specs)
+        for key, a in sent.items():
+            np.testing.assert_allclose(a, trained[1][key], rtol=1e-10, atol=1e-10, err_msg=key)
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason=f"{MEMORY} is Linux's")
+def test_ranks_send_messages_where_there_is_no_room_for_shared_memory(tmp_path):
+    seen = found(2, tmp_path, "without_room")
+    assert seen["kinds"].tolist() == ["SharedBuffer", "Buffer"]
+    assert (seen["sums"] == 3).all()
+    assert seen["left"] == 0
+
+
+def test_the_memory_of_a_gradient_that_is_not_there_is_not_added_up_again_and_again(tmp_path):
+    sums = found(2, tmp_path, "sometimes_unused")["sums"]
+    assert sorted(sums.tolist()) == [0, 0, 0, 1, 1, 1]
+
+
 def test_what_spans_ranks_has_the_gradients_that_one_process_finds(tmp_path):
     alone, together = (found(n, tmp_path, "gradients") for n in (1, 2))
     for key, a in alone.items():
@@ -49,6 +72,5 @@ def test_what_spans_ranks_has_the_gradients_that_one_process_finds(tmp_path):
 def test_the_gradients_of_the_last_layers_are_sent_while_the_walk_goes_on(tmp_path):
     events = found(2, tmp_path, "order")["events"].tolist()
     sends = [i for i, event in enumerate(events) if event.startswith("send")]
-    assert events[0] == "send 1"  # the loss
-    assert {name.split(".")[0] for name in events[1 : sends[1]]} == {"2"}  # all of the last layer
-    assert any(event.startswith("0.") for event in events[sends[1] :])
+    assert {name.split(".")[0] for name in events[: sends[0]]} == {"2"}  # all of the last layer
+    assert any(event.startswith("0.") for event in events[sends[0] :])
