@@ -15,7 +15,7 @@ torchvision publishes load unchanged; those of the classifier on top, which is l
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,11 @@ class Features(nn.Module):
 
     layers: list[str]
 
-    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield every layer's name and activation, each computed only when it is asked for; x is normalised."""
+    def units(self, x: Tensor, wanted: Collection[str]) -> Iterator[tuple[str, Tensor]]:
+        """Yield every layer's name and activation, each computed only when it is asked for; x is normalised.
+
+        A layer that no deeper one is computed from may be left out, unless it is among those that are wanted.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no units")
 
     def activations(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
@@ -56,8 +59,10 @@ class Features(nn.Module):
                 f"{type(self).__name__}: unknown layer {', '.join(map(repr, unknown))}; the layers are "
                 + ", ".join(self.layers)
             )
-        depth = max((self.layers.index(name) + 1 for name in wanted), default=0)
-        found = dict(itertools.islice(self.units(normalise(x)), depth))
+        units, found = self.units(normalise(x), wanted), {}
+        while not found.keys() >= set(wanted):
+            name, activation = next(units)
+            found[name] = activation
         return {name: found[name] for name in wanted}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +107,7 @@ class SqueezeNet(Features):
         ]
         self.layers = list(itertools.chain(*steps))
 
-    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def units(self, x: Tensor, wanted: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         for i, f in self.features.children():
             if isinstance(f, Fire):
                 squeezed = f.squeeze1x1(x)
@@ -135,7 +140,7 @@ class VGG19(Features):
             self.layers.append(f"pool{block}")
         self.features = nn.Sequential(*parts)
 
-    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def units(self, x: Tensor, wanted: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         for name, (_, f) in zip(self.layers, self.features.children()):
             x = f(x)
             yield name, x
@@ -170,8 +175,9 @@ class RandomFeatures(Features):
         self.filters.weight.data[...] = w
         self.filters.bias.data[...] = 0
 
-    def units(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def units(self, x: Tensor, wanted: Collection[str]) -> Iterator[tuple[str, Tensor]]:
         for i, name in enumerate(self.layers):
             if i:  # halve the image, with windows that overlap: otherwise blocks would show
                 x = mg.avg_pool2d(x, 4, 2, 1, count_include_pad=False)
-            yield name, relu(self.filters(x))
+            if name in wanted:
+                yield name, relu(self.filters(x))

@@ -129,6 +129,15 @@ def test_random_filters_look_at_halved_images(rng):
     }  # fmt: skip
 
 
+def test_random_filters_are_not_applied_at_a_scale_that_was_not_asked_for(rng, monkeypatch):
+    random, called = RandomFeatures(channels=9, scales=3, rng=rng), []
+    x = Tensor(rng.random((1, 3, 40, 52), np.float32))
+    whole = random.activations(x, random.layers)
+    monkeypatch.setattr(nn.Module, "observer", lambda module, inputs, out: called.append(out.shape[2:]))
+    np.testing.assert_array_equal(random.activations(x, ["scale2"])["scale2"].numpy(), whole["scale2"].numpy())
+    assert called == [(20, 26)]
+
+
 # Weights
 
 
