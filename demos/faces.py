@@ -66,6 +66,8 @@ def main(args) -> None:
 
 def everything(task: KnownFaces) -> tuple[np.ndarray, np.ndarray]:
     """Return all images to train on, and all unseen ones, with photographs REPEAT times in both."""
+    if not len(task.photos):
+        return task.x, task.y
     seen = np.concatenate([task.x, np.repeat(task.photos, REPEAT, axis=0)])
     unseen = np.concatenate([task.y, np.repeat(task.unseen_photos, REPEAT, axis=0)])
     return seen, unseen
@@ -74,10 +76,11 @@ def everything(task: KnownFaces) -> tuple[np.ndarray, np.ndarray]:
 def fit(task: KnownFaces, run: Run) -> tuple[ConvVAE, list[float]]:
     """Train the network on everything that it may be trained on; return it and its loss by epoch."""
     rng = run.rng()
-    x, _ = everything(task)
-    photo = np.arange(len(x)) >= len(task.x)
-    options = {"image_shape": x.shape[1:], "width": WIDTH, "sigma": SIGMA, "learn_sigma": True, "mean": x.mean(axis=0)}
-    model = ConvVAE(CODE, **options, rng=rng).to(run.device)
+    some, _ = everything(task)
+    x = some if task.whole is None else task.whole  # a large folder stays in its file
+    photo = np.arange(len(x)) >= len(x) - REPEAT * len(task.photos)
+    options = {"width": WIDTH, "sigma": SIGMA, "learn_sigma": True, "mean": some.mean(axis=0)}
+    model = ConvVAE(CODE, image_shape=x.shape[1:], **options, rng=rng).to(run.device)
     history = run.fit(
         model,
         lambda batch, photo: negative_elbo(model, vary(batch, photo, rng)),

@@ -2,13 +2,17 @@
 
 A rank that left the others would keep them waiting for its part of the next sum, forever. So every end but the regular
 one is an abort of all, after one line that says which rank it was and why. What happens to all at once, such as a file
-of other settings, is told once: the others give rank 0 a moment to tell it.
+of other settings, is told once: the others give rank 0 a moment to tell it. A rank that is killed cannot tell anything,
+so a small process beside it does.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +25,12 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from minigrad.distributed import Ranks, world
+from minigrad.distributed.ranks import PASSED_ON
 
 MOMENT = 0.5  # seconds that the other ranks leave to rank 0
+KILLED = 128 + 9  # the status of what is killed by signal 9
+# Of the process beside a rank: it reads a line, or else tells what it was given to tell, and has mpiexec end all.
+WATCH = f'trap "" INT TERM; read line || {{ echo "$0" >&2; sleep {PASSED_ON}; echo "cmd=abort exitcode={KILLED}"; }}'
 RANK_NAMES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")  # of environment variables that hold the rank
 
 
@@ -39,6 +47,8 @@ def start() -> Ranks | None:
         raise
     if ranks is not None:
         _divide_cores(ranks)
+        _watcher(ranks)
+        atexit.register(_dismiss_watcher, ranks)
         sys.excepthook = lambda kind, error, trace: _end_with_traceback(ranks, error)
         if ranks.rank:
             sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
@@ -53,6 +63,26 @@ def _divide_cores(ranks: Ranks) -> None:
     count = os.environ.setdefault("MINIGRAD_NUM_THREADS", str(max(1, len(cores) // ranks.neighbours)))
     os.environ["OPENBLAS_NUM_THREADS"] = count  # for libraries that are yet to be loaded
     threadpool_limits(int(count), "blas")
+
+
+@functools.cache
+def _watcher(ranks: Ranks) -> subprocess.Popen[bytes] | None:
+    """Start the process that tells if this rank is killed: the pipe between them then ends without a line.
+
+    MPICH's mpiexec would tell of it in a dozen lines that do not say which rank it was. It notices when the last copy
+    of a rank's socket to it, PMI_FD, is closed; the process beside the rank has one, and asks through it for an abort.
+    What another mpiexec says remains.
+    """
+    if "PMI_FD" not in os.environ:
+        return None
+    line = f"\ndemos: rank {ranks.rank} of {ranks.size}: it was killed, as the system does when memory runs out"
+    return subprocess.Popen(["sh", "-c", WATCH, line], stdin=subprocess.PIPE, stdout=int(os.environ["PMI_FD"]))
+
+
+def _dismiss_watcher(ranks: Ranks) -> None:
+    watcher = _watcher(ranks)
+    if watcher is not None:
+        watcher.communicate(b"the rank ends by itself\n")
 
 
 def parse(parser: ArgumentParser, words: list[str], ranks: Ranks | None) -> Namespace:
@@ -101,7 +131,7 @@ def before_telling(who: str, ranks: Ranks | None) -> str:
 def end(status: int, ranks: Ranks | None) -> int:
     """Return the status of a process by itself, or of one that ended well; end all ranks with any other."""
     if ranks is not None and status:
-        ranks.abort(status)
+        _abort(ranks, status)
     return status
 
 
@@ -109,4 +139,9 @@ def _end_with_traceback(ranks: Ranks, error: BaseException) -> None:
     who = before_telling("demos", ranks)
     traceback.print_exception(error)
     print(f"{who}: {type(error).__name__}: {error}", file=sys.stderr)
-    ranks.abort(1)
+    _abort(ranks, 1)
+
+
+def _abort(ranks: Ranks, status: int) -> None:
+    _dismiss_watcher(ranks)
+    ranks.abort(status)

@@ -1,4 +1,4 @@
-"""One run at a time in a folder: two that wrote the same files would spoil them for their readers."""
+"""One run at a time in a folder, one process at a time for a file: two writers would spoil it for its readers."""
 
 from __future__ import annotations
 
@@ -32,4 +32,16 @@ def held(folder: Path, what: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}: {what}\n")
         file.flush()
+        yield
+
+
+@contextmanager
+def waited_for(path: Path) -> Iterator[None]:
+    """Hold the lock that is the file at path, once no other process does. The file stays."""
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{path}: another process has this lock; waiting for its end")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

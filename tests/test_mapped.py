@@ -2,7 +2,13 @@
 
 import json
 import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -10,8 +16,10 @@ from PIL import Image
 
 import minigrad as mg
 from demos import prefetch, training
+from demos.data import folder as folder_module
 from demos.data import mapped as module
 from demos.data.folder import folder, read_images
+from demos.data.known import known_faces
 from demos.data.mapped import mapped
 from minigrad import nn, optim
 
@@ -75,7 +83,7 @@ def test_what_was_done_before_an_interruption_is_not_done_again(photos, cache, m
     made = mapped(photos, size=8, cache=cache, workers=1)
     assert filled == [0, 10, 20]
     np.testing.assert_allclose(made[np.arange(25)], folder(photos, size=8).images, atol=0.5 / 255 + 1e-6)
-    assert sorted(path.suffix for path in cache.iterdir()) == [".images", ".json"]
+    assert sorted(path.suffix for path in cache.iterdir()) == [".images", ".json", ".lock"]
 
 
 def test_all_broken_images_are_named_and_nothing_counts_until_they_are_mended(photos, cache):
@@ -114,6 +122,82 @@ def test_training_on_a_mapped_folder_gives_the_bits_of_training_on_its_array_and
     np.testing.assert_array_equal(trained(images, "mapped"), array)
     trained(images, "stopped", epochs=2)
     np.testing.assert_array_equal(trained(images, "stopped", resume=True), array)
+
+
+def test_some_images_of_a_file_stay_in_it_and_have_a_checksum_of_their_own(photos, cache):
+    images = mapped(photos, size=8, cache=cache, workers=1)
+    some = images.only(np.array([3, 20, 7])).only(np.array([2, 0]))
+    np.testing.assert_array_equal(some[:], images[[7, 3]])
+    assert some.shape == (2, 3, 8, 8) and some.checksum not in (images.checksum, images.only(np.array([3, 7])).checksum)
+    sent = pickle.dumps(some)
+    assert len(sent) < 2000
+    np.testing.assert_array_equal(pickle.loads(sent)[:], some[:])
+
+
+def test_faces_of_a_folder_too_large_for_memory_are_trained_on_from_the_file(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(folder_module, "LIMIT", 20)
+    some = known_faces(str(photos), train=0, test=0, seed=0, limit=20)
+    assert some.whole is None and len(some.x) == 16 and not (tmp_path / "cache").exists()
+    task = known_faces(str(photos), train=0, test=0, seed=0)
+    np.testing.assert_array_equal(task.x, some.x)
+    np.testing.assert_array_equal(task.y, some.y)
+    whole = list(task.whole[:])
+    assert len(whole) == 25 - len(task.y)
+    assert all(any(np.allclose(x, w, atol=1e-6) for w in whole) for x in task.x)
+    assert not any(np.allclose(y, w, atol=1e-6) for y in task.y for w in whole)
+
+
+def test_a_second_process_waits_for_the_file_that_the_first_one_makes(photos, cache, monkeypatch, capsys):
+    real, begun, made = module._fill, threading.Event(), []
+
+    def fill(job):
+        begun.set()
+        time.sleep(0.05)
+        return real(job)
+
+    monkeypatch.setattr(module, "_fill", fill)
+    first = threading.Thread(target=lambda: made.append(mapped(photos, size=8, cache=cache, workers=1)))
+    first.start()
+    begun.wait()
+    monkeypatch.setattr(module, "_fill", lambda job: pytest.fail("made twice"))
+    second = mapped(photos, size=8, cache=cache, workers=1)
+    first.join()
+    assert second.checksum == made[0].checksum and "another process has this lock; waiting" in capsys.readouterr().out
+
+
+def test_processes_that_make_the_file_end_with_the_one_that_started_them(photos, cache):
+    program = f"""
+from pathlib import Path
+from demos.data import mapped as module
+module.BLOCK = 1
+if __name__ == "__main__":
+    module.mapped(Path({str(photos)!r}), size=600, cache=Path({str(cache)!r}), workers=2)
+"""
+    script = photos.parent / "program.py"
+    script.write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(Path(module.__file__).parent.parent.parent)}
+    process = subprocess.Popen([sys.executable, script], env=environment, start_new_session=True, stderr=PIPE)
+    journals = lambda: [path.read_text() for path in cache.glob("*.journal")]  # noqa: E731
+    until(lambda: any(text.count("\n") > 1 for text in journals()))
+    process.kill()
+    process.communicate(timeout=60)  # whoever lives on has the other end of the pipe
+    until(lambda: not alive(process.pid))
+
+
+def until(happened):
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux to tell what a mapping holds")

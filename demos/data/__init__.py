@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import faces, folder, glyphs, mnist, olivetti, palms
+from .machine import once_per_machine
 
 
 class Dataset(NamedTuple):
@@ -21,6 +22,7 @@ class Dataset(NamedTuple):
     test_labels: np.ndarray
 
 
+@once_per_machine
 def load(name, *, seed=0, train=8000, test=2000):
     """Load the data set `name` -> Dataset.
 
@@ -38,6 +40,7 @@ def load(name, *, seed=0, train=8000, test=2000):
     )
 
 
+@once_per_machine
 def to_32(images):
     """Pad digits (N, 1, 28, 28) with black to (N, 1, 32, 32), which halves more often."""
     return np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .machine import once_per_machine
+
 COHERENCE = 0.5  # largest |cos| between two atoms: nearer ones could not be told apart
 LOUDNESS = (0.5, 1.5)  # range of |coefficient|
 NOISE = 0.02  # standard deviation at each sample; an atom of 128 samples has .088
@@ -27,6 +29,7 @@ class Signals(NamedTuple):
     coefficients: np.ndarray
 
 
+@once_per_machine
 def signals(n, *, split="train", length=128, atoms=96, active=4, seed=0):
     """Draw n signals of `active` atoms each -> Signals. Equal arguments, equal bits; the splits share the atoms.
 
@@ -45,6 +48,7 @@ def signals(n, *, split="train", length=128, atoms=96, active=4, seed=0):
     return Signals(heard.astype(np.float32), dictionary, coefficients)
 
 
+@once_per_machine
 def melodies(n, *, split="train", length=8192, seed=0):
     """Draw n pieces of sound -> (n, length) float32 in [-1, 1]. Equal arguments, equal bits.
 

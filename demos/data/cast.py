@@ -14,6 +14,7 @@ import numpy as np
 
 from . import faces, folder
 from .known import SIZE, cut, cut_with_landmarks
+from .machine import once_per_machine
 from .picture import upright_size
 from .studio import BACKDROP
 
@@ -44,6 +45,7 @@ class Cast(NamedTuple):
         return played(self.y_scenes[person], self.actor(wearer))
 
 
+@once_per_machine
 def drawn(train: int, test: int, seed: int, number: int = 2) -> Cast:
     """Draw `number` people, A, B and so on, of whom no two are much alike, `train` and `test` images of each."""
     actors = strangers(number, seed)
@@ -86,6 +88,7 @@ def movement(actor: np.ndarray, steps: int) -> faces.Scene:
     return scene._replace(**once)
 
 
+@once_per_machine
 def from_folder(path: str, *, limit: int, seed: int) -> Cast:
     """Read a folder with a sub-folder per person; of each person's pictures, a fifth is kept for testing.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import faces
 from .folder import find_images
+from .machine import once_per_machine
 from .photos import as_bytes, photo
 from .rooms import room
 
@@ -16,6 +17,7 @@ PORTRAITS = 6
 MOST = 100  # pictures of a folder, of 2 to 3 MB each in memory
 
 
+@once_per_machine
 def crops(n: int, side: int, seed: int, folder: Path | None = None) -> np.ndarray:
     """Cut n squares, from `side` pixels to the whole height or width, and make them all `side` wide; half are mirrored.
 

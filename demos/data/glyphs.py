@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
+from .machine import once_per_machine
+
 # Sans, serif, mono, italic and bold on both sides; Computer Modern is the family that training never sees.
 # Not every matplotlib brings all of them: cmti10 came with 3.11. `fonts` says which are there.
 FONTS = {
@@ -72,6 +74,7 @@ class Glyphs(NamedTuple):
     elastic: np.ndarray
 
 
+@once_per_machine
 def glyphs(n, *, split="train", size=28, characters=DIGITS, seed=0):
     """Draw n warped glyphs -> Glyphs. Equal arguments, equal bits.
 

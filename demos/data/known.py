@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import faces, folder, load
+from .machine import once_per_machine
+from .mapped import MappedImages, mapped
 
 ATTRIBUTES = ("smile", "skin_tone", "hair_tone", "azimuth", "elevation", "yaw", "pitch")  # light: azimuth, elevation
 RARE = 0.02  # share of the images from which on an attribute of a folder is worth knowing
@@ -24,7 +26,8 @@ CHUNK = 400  # pictures drawn at a time: their albedo, shading and masks need me
 class KnownFaces(NamedTuple):
     """Images x (N, 3, S, S) to train on and y (M, 3, S, S) unseen; what is known of them, (N, a) and (M, a), by name.
 
-    photos and unseen_photos (.., 3, S, S), maybe none: grey ones of which nothing is known.
+    photos and unseen_photos (.., 3, S, S), maybe none: grey ones of which nothing is known. whole: of a folder that
+    holds more images than memory should, all but y, in a file; x are some of them.
     """
 
     x: np.ndarray
@@ -34,16 +37,19 @@ class KnownFaces(NamedTuple):
     names: tuple[str, ...]
     photos: np.ndarray
     unseen_photos: np.ndarray
+    whole: MappedImages | None = None
 
 
-def known_faces(name: str, *, train: int, test: int, seed: int, limit: int = folder.LIMIT) -> KnownFaces:
+@once_per_machine
+def known_faces(name: str, *, train: int, test: int, seed: int, limit: int | None = None) -> KnownFaces:
     """Draw train and test "faces", of people of their own; "olivetti" adds its photographs, of 30 people and 10 others.
 
-    Any other name is the path of a folder, of which at most limit images are read. ValueError if there is none.
+    Any other name is the path of a folder, of which at most limit images are read; if that is None, folder.LIMIT, and
+    the others are in `whole` with them. ValueError if there is none, and what folder.folder and mapped.mapped raise.
     """
-    none = np.empty((0, 3, SIZE, SIZE), np.float32)
     if name not in ("faces", "olivetti"):
-        return KnownFaces(*_folder(name, limit, seed), none, none)
+        return _folder(name, limit, seed)
+    none = np.empty((0, 3, SIZE, SIZE), np.float32)
     parts = _drawn(train, "train", seed), _drawn(test, "test", seed)
     photos = [none, none]
     if name == "olivetti":
@@ -78,13 +84,23 @@ def cut_with_landmarks(scene: faces.Scene) -> tuple[np.ndarray, np.ndarray]:
     return images, landmarks
 
 
-def _folder(name: str, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Read a folder -> images, attributes of the training part, then of the unseen; names of those not RARE."""
+def _folder(name: str, limit: int | None, seed: int) -> KnownFaces:
+    """Read a folder, of its attributes those that are not RARE."""
     if not Path(name).is_dir():
         raise ValueError(f"--data is {name!r}; it must be 'faces', 'olivetti' or a folder of images")
-    read = folder.folder(name, limit=limit, seed=seed)
+    many = limit is None and len(folder.find_images(Path(name))) > folder.LIMIT
+    read = folder.folder(name, limit=limit or folder.LIMIT, seed=seed)
     parts = folder.split(len(read.images), seed=seed)
     share = (read.attributes[parts[0]] > 0).mean(axis=0)
     often = np.flatnonzero((share >= RARE) & (share <= 1 - RARE))
     halves = [array for part in parts for array in (read.images[part], read.attributes[part][:, often])]
-    return *halves, tuple(read.attribute_names[i] for i in often)
+    none = np.empty((0, *read.images.shape[1:]), np.float32)
+    whole = _all_but({read.files[i] for i in parts[1]}, Path(name)) if many else None
+    return KnownFaces(*halves, tuple(read.attribute_names[i] for i in often), none, none, whole)
+
+
+def _all_but(unseen: set[str], path: Path) -> MappedImages:
+    """Return the images of a folder but those of some files, from a file that holds all."""
+    images = mapped(path, size=SIZE)
+    print(f"{path}: {len(images)} images in {images.path}")
+    return images.only(np.array([i for i, file in enumerate(images.files) if file not in unseen]))

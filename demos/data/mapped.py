@@ -3,7 +3,8 @@
 The file holds N images of 3 x size x size bytes, one after the other. It is made once, by several processes, in blocks;
 a journal beside it says which blocks are done, so a run that was stopped goes on there. A manifest says what is in the
 file, and of what it was made. It is written last, and a file without its manifest, or whose folder has changed since,
-does not count.
+does not count. Of several processes that want the same file, such as ranks on several machines that share a disk, one
+makes it, and the others wait.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import hashlib
 import json
 import mmap
 import os
+import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from demos.files import written_whole
+from demos.lock import waited_for
 
 from .folder import find_images, read_images
 
@@ -29,23 +33,35 @@ BLOCK = 500  # images: 6 MB at 64 x 64
 
 
 class MappedImages:
-    """Images (N, 3, size, size) in a file: images[rows] reads these -> float32 in [0, 1]. files: their names, (N,).
+    """Images (N, 3, size, size) in a file: images[rows] reads these -> float32 in [0, 1].
 
-    It stands for an array wherever batches are read from one. checksum: that of the file, as its manifest has it.
+    It stands for an array wherever batches are read from one. files: the names of all that the file holds; numbers: of
+    which of these the images are, if not of all. checksum: that of the file, as its manifest has it, and of numbers.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, path: Path, files: tuple[str, ...], size: int, checksum: str):
+    def __init__(self, path: Path, files: tuple[str, ...], size: int, checksum: str, numbers: np.ndarray | None = None):
+        self.made_of = path, files, size, checksum, numbers
         self.path, self.files, self.checksum = path, files, checksum
-        self.shape = (len(files), 3, size, size)
-        self.bytes = np.memmap(path, np.uint8, "r", shape=self.shape)
+        self.bytes = np.memmap(path, np.uint8, "r", shape=(len(files), 3, size, size))
+        self.numbers = np.arange(len(files)) if numbers is None else numbers
+        if numbers is not None:
+            self.checksum += f" {zlib.crc32(numbers.astype(np.int64).data):08x}"
+        self.shape = (len(self.numbers), 3, size, size)
+
+    def only(self, rows: np.ndarray) -> MappedImages:
+        """Return some of the images, by an array of integers; they stay in the file."""
+        return MappedImages(*self.made_of[:-1], self.numbers[rows])
+
+    def __reduce__(self) -> Any:
+        return MappedImages, self.made_of  # who unpickles it, maps the same file
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        some = self.bytes[rows]
+        some = self.bytes[self.numbers[rows]]
         images = np.empty(some.shape, np.float32)
         np.multiply(some, np.float32(1 / 255), out=images)
         # the pages stay in the system's cache, but no longer count as this process's memory
@@ -53,26 +69,29 @@ class MappedImages:
         return images
 
 
-def mapped(folder: Path, *, size: int = 64, cache: Path, workers: int | None = None) -> MappedImages:
+def mapped(folder: Path, *, size: int = 64, cache: Path | None = None, workers: int | None = None) -> MappedImages:
     """Return the images under a folder, their middle squares resized as folder.folder does, from a file in cache.
 
-    The file is made first if it is not there, by as many processes as there are cores or as workers says. What was done
-    before an interruption is not done again. ValueError that names the images that cannot be read; OSError if the disk
-    refuses.
+    That is the user's cache of minigrad, unless another folder is given. The file is made first if it is not there, by
+    as many processes as there are cores or as workers says. What was done before an interruption is not done again.
+    ValueError that names the images that cannot be read; OSError if the disk refuses.
     """
-    folder = Path(folder).resolve()
+    import pooch
+
+    folder, cache = Path(folder).resolve(), cache or Path(pooch.os_cache("minigrad")) / "folders"
     files = tuple(map(str, find_images(folder)))
     source = {"size": size, "files": len(files), "of": _identity(folder, files)}
     name = f"{folder.name}-{size}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     path, manifest = cache / f"{name}.images", cache / f"{name}.json"
-    made = _read_json(manifest)
-    if not made or made["source"] != source or not path.exists() or path.stat().st_size != made["bytes"]:
-        cache.mkdir(parents=True, exist_ok=True)
-        manifest.unlink(missing_ok=True)
-        made = {"source": source, "bytes": len(files) * 3 * size * size}
-        made["checksum"] = _make(path, folder, files, source, workers or _cores())
-        with written_whole(manifest) as aside:
-            aside.write_text(json.dumps(made))
+    cache.mkdir(parents=True, exist_ok=True)
+    with waited_for(path.with_suffix(".lock")):
+        made = _read_json(manifest)
+        if not made or made["source"] != source or not path.exists() or path.stat().st_size != made["bytes"]:
+            manifest.unlink(missing_ok=True)
+            made = {"source": source, "bytes": len(files) * 3 * size * size}
+            made["checksum"] = _make(path, folder, files, source, workers or _cores())
+            with written_whole(manifest) as aside:
+                aside.write_text(json.dumps(made))
     return MappedImages(path, files, size, made["checksum"])
 
 
@@ -133,8 +152,21 @@ def _in_parallel(f: Callable[[Any], Any], jobs: list[Any], workers: int) -> Iter
         yield from map(f, jobs)
         return
     # spawned: a forked process would inherit threads that it has not, and MPI
-    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _serve) as pool:
         yield from pool.map(f, jobs)
+
+
+def _serve() -> None:
+    """Prepare a process for its jobs: it ends with the one that started it, which alone hears Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _progress(done: Iterator[Any], total: int, path: Path) -> Any:

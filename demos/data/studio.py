@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from . import faces
+from .machine import once_per_machine
 
 SIZE = 64  # side of an image
 BACKDROP = 0.6  # grey behind all faces
 CHUNK = 500  # images rendered at a time
 
 
+@once_per_machine
 def studio(n: int, split: str, seed: int, **light: float) -> faces.Faces:
     """Draw n faces of SIZE x SIZE pixels. light: the azimuth, elevation and ambient of all, else each has its own."""
     identity, scene = faces.draw(n, split=split, seed=seed)

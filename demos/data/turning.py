@@ -12,6 +12,7 @@ import numpy as np
 
 from . import faces
 from .known import cut
+from .machine import once_per_machine
 from .studio import BACKDROP
 
 # What varies besides the person, in radians: azimuth and elevation of the head, azimuth of the light.
@@ -39,6 +40,7 @@ def turning(n: int, split: str, seed: int) -> faces.Scene:
     return scene._replace(background=np.full((n, 2, 3), BACKDROP), **drawn, **same)
 
 
+@once_per_machine
 def in_batches(number: int, size: int, split: str, seed: int) -> Batches:
     """Draw a number of batches of `size` faces each. ValueError for a size below 2: nothing varies in one image."""
     if size < 2:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import minigrad as mg
+from demos.data.machine import once_per_machine
 from demos.step import ClippedStep, Step
 from demos.training import train
 from minigrad import nn, optim
@@ -194,6 +195,43 @@ def order(result):
     sums.backward(loss, Share(RANKS, (4, 4)))
     if RANK == 0:
         np.savez(result, events=np.array(events))
+
+
+def one_copy(result):
+    """Make 32 MB of numbers for all ranks, and 32 more for each; note who did, and what each then holds by itself."""
+    calls = []
+
+    @once_per_machine
+    def labels():
+        calls.append("labels")
+        return np.arange(10)[::2], "a name"
+
+    @once_per_machine
+    def images():
+        calls.append("images")
+        return {"images": np.arange(1 << 22, dtype=np.float64), "labels": labels(), "none": np.empty((0, 3))}
+
+    start = private_memory()
+    data = images()
+    total = data["images"].sum()
+    RANKS.comm.Barrier()  # only now all have read all pages
+    held = private_memory() - start
+    same = total == np.arange(1 << 22, dtype=np.float64).sum() and data["labels"][0].tolist() == [0, 2, 4, 6, 8]
+    if RANK == 0:
+        data["images"][0] = 1
+    RANKS.comm.Barrier()
+    first = data["images"][0]
+    own = np.arange(1 << 22, dtype=np.float64)
+    found = RANKS.comm.gather((len(calls), same, held, private_memory() - start, first))
+    del own
+    if RANK == 0:
+        np.savez(result, **dict(zip(("calls", "same", "held", "held_of_own", "first"), map(np.array, zip(*found)))))
+
+
+def private_memory():
+    """Return the megabytes that belong to this process alone."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private")) / 1024
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 import minigrad as mg
 from demos import __main__ as start
 from demos import training
+from demos.data.machine import once_per_machine
 from demos.run import Run
 from minigrad import nn, optim
 from minigrad.distributed import world
@@ -34,11 +35,18 @@ def fail(kind):
     os.kill(os.getpid(), {"kill": signal.SIGKILL, "term": signal.SIGTERM}[kind])
 
 
+@once_per_machine
+def data(rng):
+    if KIND == "no data":
+        raise ValueError("there are no data")
+    return rng.normal(size=(50, 6)).astype(np.float32)
+
+
 def main(args):
     run, ranks, steps = Run("small", args, epochs=30), world(), iter(range(1 << 30))
     rng = run.rng()
     model = nn.Sequential(nn.Linear(6, 5, rng=rng), nn.ReLU(), nn.Linear(5, 6, rng=rng))
-    x = run.rng(1).normal(size=(50, 6)).astype(np.float32)
+    x = data(run.rng(1))
 
     def loss(batch):
         if KIND != "none" and str(ranks.rank if ranks else 0) == RANK and next(steps) == int(STEP):
