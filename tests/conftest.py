@@ -3,6 +3,12 @@
 import os
 import shutil
 
+# Threads of BLAS and of PyTorch that have nothing to do sleep at once. By default they spin for a while, which takes
+# the cores from the tests beside them. The libraries read this as they are loaded, so it stands above NumPy's import;
+# the processes that tests start inherit it.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles, the fewest that it takes; its default is 2^26
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
