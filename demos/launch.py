@@ -71,9 +71,9 @@ def _watcher(ranks: Ranks) -> subprocess.Popen[bytes] | None:
 
     MPICH's mpiexec would tell of it in a dozen lines that do not say which rank it was. It notices when the last copy
     of a rank's socket to it, PMI_FD, is closed; the process beside the rank has one, and asks through it for an abort.
-    What another mpiexec says remains.
+    Another mpiexec, which sets no HYDI_CONTROL_FD, tells in its own words.
     """
-    if "PMI_FD" not in os.environ:
+    if not {"PMI_FD", "HYDI_CONTROL_FD"} <= os.environ.keys():
         return None
     line = f"\ndemos: rank {ranks.rank} of {ranks.size}: it was killed, as the system does when memory runs out"
     return subprocess.Popen(["sh", "-c", WATCH, line], stdin=subprocess.PIPE, stdout=int(os.environ["PMI_FD"]))

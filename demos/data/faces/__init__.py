@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos.data.machine import once_per_machine
 from demos.data.scene import SPLITS, broadcast, deal, take
 
 from .people import RANGES, people
@@ -83,6 +84,7 @@ class Faces(NamedTuple):
     scene: Scene
 
 
+@once_per_machine
 def faces(n, *, split="train", size=64, seed=0, number_of_people=PEOPLE):
     """Draw n faces -> Faces. Equal arguments, equal bits; the splits share no person.
 

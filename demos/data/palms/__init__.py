@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos.data.machine import once_per_machine
 from demos.data.scene import SPLITS, broadcast, deal, individuals, take
 
 from .hands import CENTRE, FAN, LANDMARKS, RANGES, Hand, landmarks, pose
@@ -84,6 +85,7 @@ def hands(numbers, *, seed=0):
     return individuals(RANGES, numbers, seed)
 
 
+@once_per_machine
 def palms(n, *, split="train", size=64, seed=0, number_of_hands=HANDS):
     """Draw n palms -> Palms. Equal arguments, equal bits; the splits share no hand. ValueError as draw and render."""
     identity, scene = draw(n, split=split, seed=seed, number_of_hands=number_of_hands)
