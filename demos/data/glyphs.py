@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from .machine import once_per_machine
 
@@ -149,6 +148,7 @@ def _file(name):
 def _template(name, character):
     """Draw one character, ink box centred -> (R, R) float32: distance to the outline, positive in ink."""
     from matplotlib.ft2font import FT2Font
+    from scipy.ndimage import distance_transform_edt
 
     font = FT2Font(str(_file(name)))
     if character.isspace() or not font.get_char_index(ord(character)):
@@ -197,6 +197,8 @@ def _draw_affine(rng, half, room):
 
 def _sample(templates, which, positions):
     """Look templates (t, R, R) up at positions (n, s, s, 2), linearly -> (n, s, s)."""
+    from scipy.ndimage import map_coordinates
+
     x, y = np.moveaxis((positions + 1) * RESOLUTION / 2 - 0.5, -1, 0)
     layer = np.broadcast_to(which[:, None, None], x.shape)
     return map_coordinates(templates, [layer, y, x], order=1, mode="nearest")

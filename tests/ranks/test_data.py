@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from . import needs_mpi, run
+from .launching import needs_mpi, run
 
 pytestmark = needs_mpi
 

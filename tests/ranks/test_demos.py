@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import saving
 
-from . import ROOT, needs_mpi, run
+from .launching import ROOT, needs_mpi, run
 
 pytestmark = [*needs_mpi, pytest.mark.long]
 TOGETHER = ["autoencoder", "vae", "faces", "siamese"]

@@ -5,7 +5,7 @@ import pytest
 
 from minigrad.distributed.buffers import MEMORY
 
-from . import needs_mpi, run
+from .launching import needs_mpi, run
 
 pytestmark = needs_mpi
 DOUBLE = ["dense", "conv", "clipped", "in parts", "norm", "siamese", "deforming", "words"]

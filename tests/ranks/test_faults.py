@@ -12,7 +12,7 @@ import pytest
 from demos.launch import KILLED
 from minigrad import saving
 
-from . import ROOT, command, environment, needs_mpi, run
+from .launching import ROOT, command, environment, needs_mpi, run
 
 pytestmark = needs_mpi
 SECONDS = 20  # to start, to fail and to end, on a machine that is busy

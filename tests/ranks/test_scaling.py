@@ -4,7 +4,7 @@ import json
 
 from demos.command_line import main
 
-from . import needs_mpi
+from .launching import needs_mpi
 
 pytestmark = needs_mpi
 
