@@ -255,12 +255,13 @@ def sampled(image, mode, align_corners):
     return x, grid, g, out, by_x, by_grid
 
 
-@pytest.fixture(params=["blocks", "single images", "whole"])
+@pytest.fixture(params=["blocks", "single images", "channels", "whole"])
 def images(request, monkeypatch):
-    """How the images are cut: not at all; into one part, of blocks of some; into two, of single ones."""
+    """How points and images are cut: not at all; into one part, of blocks of some; into two; by channels."""
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", "9" if request.param == "channels" else "1")
     if request.param != "whole":
         cut(monkeypatch, 1 if request.param == "blocks" else 2, grid_sample)
-        monkeypatch.setattr(grid_sample, "BLOCK", 72 if request.param == "blocks" else 1)
+        monkeypatch.setattr(grid_sample, "BLOCK", 29 if request.param == "blocks" else 5)  # 12 points an image
     return request.param
 
 
@@ -275,6 +276,28 @@ def test_sampling_and_its_gradients_weigh_pixels_by_their_distance(image, mode, 
         assert_close(grid_sample.grid_sample_input(gs, points, x.shape, mode, align_corners), by_x, dtype)
         slopes = grid_sample.grid_sample_grid(gs, xs, points, mode, align_corners)
         assert_close(slopes, by_grid, dtype, 32 if dtype == "float32" else 1e7)  # the differences' own rounding
+
+
+def test_corners_that_are_known_are_not_found_again(rng, monkeypatch):
+    x, g, grid = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 6, 7)), rng.uniform(-1, 1, (2, 6, 7, 2))
+    calls = {"grid_sample": (x, grid), "grid_sample_grid": (g, x, grid), "grid_sample_input": (g, grid, x.shape)}
+    found = {name: getattr(grid_sample, name)(*args, "zeros", True) for name, args in calls.items()}
+    corners = grid_sample.find_corners(grid, (4, 5), "zeros", True)
+    monkeypatch.setattr(grid_sample, "find_corners", None)
+    for name, args in calls.items():
+        assert np.array_equal(getattr(grid_sample, name)(*args, "zeros", True, corners), found[name])
+
+
+def test_places_are_counted_in_long_numbers_only_where_there_are_very_many():
+    centres = np.zeros((2, 1, 1, 2))
+    few = grid_sample.find_corners(centres, (3, 5), "zeros", True).places
+    assert few.dtype == np.int32 and few.tolist() == [[17, 18, 24, 25], [52, 53, 59, 60]]
+    many = grid_sample.find_corners(centres, (2**15 + 1, 2**15 + 1), "zeros", True).places
+    width = 2**15 + 3
+    first = (2**14 + 1) * width + 2**14 + 1
+    assert many.dtype == np.int64
+    corners = [first, first + 1, first + width, first + width + 1]
+    assert many.tolist() == [corners, [place + width**2 for place in corners]]
 
 
 @pytest.mark.parametrize(

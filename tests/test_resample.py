@@ -10,6 +10,8 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.kernels import grid_sample as kernels
 from minigrad.kernels import threads
+from minigrad.kernels.grid_sample import find_corners as find
+from minigrad.ops import resample
 
 # scipy's names of the same borders, without and with align_corners
 NDIMAGE = {"zeros": ("grid-constant",) * 2, "border": ("nearest",) * 2, "reflection": ("reflect", "mirror")}
@@ -124,6 +126,23 @@ def test_the_nearest_mode_reads_one_pixel_and_its_gradient_goes_there(sampling, 
     dx, dgrid = mg.grad(out, [t, points], y)
     np.testing.assert_allclose(dx.data, gradient, rtol=1e-13, atol=1e-13)
     assert not dgrid.data.any()
+
+
+def test_corners_are_found_once_for_the_samples_and_both_gradients(rng, monkeypatch):
+    found = []
+    monkeypatch.setattr(resample, "find_corners", lambda *args: found.append(find(*args)) or found[-1])
+    monkeypatch.setattr(kernels, "find_corners", None)
+    x, grid = mg.Tensor(rng.normal(size=(2, 3, 4, 5))), mg.Tensor(rng.uniform(-1, 1, (2, 6, 7, 2)))
+    x.requires_grad = grid.requires_grad = True
+    mg.grid_sample(x, grid).sum().backward()
+    assert len(found) == 1 and x.grad is not None and grid.grad is not None
+
+
+def test_half_precision_is_sampled_in_single_precision_and_rounded(rng):
+    x, grid = (a.astype(np.float16) for a in (rng.normal(size=(2, 3, 4, 5)), rng.uniform(-1, 1, (2, 6, 7, 2))))
+    y = mg.grid_sample(x, grid)
+    wide = mg.grid_sample(x.astype(np.float32), grid.astype(np.float32))
+    assert y.dtype == np.float16 and np.array_equal(y.data, wide.data.astype(np.float16))
 
 
 def test_a_point_between_pixels_reads_the_one_of_even_index():

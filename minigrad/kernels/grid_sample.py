@@ -18,78 +18,122 @@ A plane of 2 x 3 pixels, its places numbered as they lie in memory; the corners 
     10[11 12 13]14
     15 16 17 18 19
 
+Sampling a channel is a product with a sparse matrix, which has a row for each point: the weights of its corners, in the
+columns of their places. The gradient to the image is the product with the transposed matrix. SciPy computes either
+without holding the interpreter, so all cores can. The corners are the same for all channels and for both gradients, and
+are found once.
+
 The definitions of all three kernels, pixel by pixel, stand in definitions.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend import Array, xp
 from .geometry import Pair
-from .threads import parallel
+from .threads import parallel, scratch, thread_count
 
-BLOCK = 1 << 17  # so many samples at a time stay, with all that they need, in the cache
+BLOCK = 1 << 15  # so many points at a time keep, with their corners, to a core's cache
 
 
-def grid_sample(x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corners: bool) -> np.ndarray:
-    """Return x at the points of grid. x (N,C,H,W), grid (N,oh,ow,2), holding (x, y) in [-1, 1] -> (N,C,oh,ow)."""
-    out = np.empty((*x.shape[:2], *grid.shape[1:3]), x.dtype)
+class Corners(NamedTuple):
+    """The corners of P points, among the pixels that a channel has in all images, one image after the other."""
+
+    places: np.ndarray  # (P,4): where they are
+    weights: np.ndarray  # (P,4): how much of each is seen
+    slopes: np.ndarray  # (P,2): d a / d grid x and d b / d grid y
+
+
+def grid_sample(
+    x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corners: bool, corners: Corners | None = None
+) -> np.ndarray:
+    """Return x at the points of grid. x (N,C,H,W), grid (N,oh,ow,2), holding (x, y) in [-1, 1] -> (N,C,oh,ow).
+
+    corners: what find_corners returns for this grid, if it is known.
+    """
+    corners = corners or find_corners(grid, x.shape[2:], padding_mode, align_corners)
+    pixels = _padded(x)
+    C, P = len(pixels), len(corners.places)
+    out = np.empty((C, P), x.dtype)
 
     def sample(some: slice) -> None:
-        first, a, b, _ = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
-        x00, x01, x10, x11 = _corner_values(x[some], first)
-        values = _between(_between(x00, x01, a), _between(x10, x11, a), b)
-        values = values.reshape(x.shape[1], len(out[some]), *out.shape[2:])  # (C, N oh ow) -> (C,N,oh,ow)
-        out[some] = values.swapaxes(0, 1)
+        matrix = _matrix(corners.weights[some], corners.places[some], pixels.shape[1])
+        for c in range(C):
+            out[c, some] = matrix @ pixels[c]
 
-    _in_blocks(sample, out.shape)
-    return out
+    _in_blocks(sample, P, 1, 16.0 * out.size)
+    return out.reshape(C, *grid.shape[:3]).swapaxes(0, 1)  # (C,N,oh,ow) -> (N,C,oh,ow)
 
 
 def grid_sample_grid(
-    g: np.ndarray, x: np.ndarray, grid: np.ndarray, padding_mode: str, align_corners: bool
+    g: np.ndarray,
+    x: np.ndarray,
+    grid: np.ndarray,
+    padding_mode: str,
+    align_corners: bool,
+    corners: Corners | None = None,
 ) -> np.ndarray:
     """Return the gradient of sum g * grid_sample(x, grid) with respect to grid. g (N,C,oh,ow) -> (N,oh,ow,2)."""
-    out = np.empty(grid.shape, grid.dtype)
+    places, weights, slopes = corners or find_corners(grid, x.shape[2:], padding_mode, align_corners)
+    pixels, rows = _padded(x), _rows(g)
+    out = np.empty(slopes.shape, grid.dtype)
 
     def differentiate(some: slice) -> None:
-        first, a, b, slopes = _locate_all(grid[some], x.shape[2:], padding_mode, align_corners)
-        rows = _rows(g[some])
         # channels count together: s is the sum of g x over them, for each corner of each point
-        s00, s01, s10, s11 = (np.einsum("cp,cp->p", corner, rows) for corner in _corner_values(x[some], first))
+        values = scratch("corner values", x.dtype, len(pixels), some.stop - some.start)
+        s00, s01, s10, s11 = (
+            # every index is legal; mode "clip" does not check before it takes them
+            np.einsum("cp,cp->p", pixels.take(corner, 1, values, "clip"), rows[:, some])
+            for corner in np.ascontiguousarray(places[some].T, np.intp)
+        )
         # d/da and d/db of the formula above, then by the chain rule d/dgrid
+        _, w01, w10, w11 = weights[some].T
         twist = s11 - s10 - s01 + s00
-        change = np.stack([s01 - s00 + b * twist, s10 - s00 + a * twist], axis=-1)  # (P,2)
-        out[some] = change.reshape(slopes.shape) * slopes
+        by_a = s01 - s00 + (w10 + w11) * twist  # w10 + w11 = b
+        by_b = s10 - s00 + (w01 + w11) * twist  # w01 + w11 = a
+        np.multiply(by_a, slopes[some, 0], out=out[some, 0])
+        np.multiply(by_b, slopes[some, 1], out=out[some, 1])
 
-    _in_blocks(differentiate, g.shape)
-    return out
+    _in_blocks(differentiate, len(out), 1, 16.0 * g.size)
+    return out.reshape(grid.shape)
 
 
 def grid_sample_input(
-    g: np.ndarray, grid: np.ndarray, input_shape: tuple[int, ...], padding_mode: str, align_corners: bool
+    g: np.ndarray,
+    grid: np.ndarray,
+    input_shape: tuple[int, ...],
+    padding_mode: str,
+    align_corners: bool,
+    corners: Corners | None = None,
 ) -> np.ndarray:
-    """Return the gradient of sum g * grid_sample(x, grid) with respect to x, of input_shape. g (N,C,oh,ow)."""
-    C, H, W = input_shape[1:]
-    out = np.empty(input_shape, g.dtype)
+    """Return the gradient of sum g * grid_sample(x, grid) with respect to x, of input_shape. g (N,C,oh,ow).
 
-    def spread(some: slice) -> None:
-        first, a, b, _ = _locate_all(grid[some], (H, W), padding_mode, align_corners)
-        rows = _rows(g[some])
-        places = len(out[some]) * (H + 2) * (W + 2)
-        padded = np.zeros((C, places))  # float64, as bincount adds
-        weights = (1 - b) * (1 - a), (1 - b) * a, b * (1 - a), b * a
-        # one corner at a time: what falls on each first corner is added up, and put where that corner is
-        for offset, weight in zip(corner_offsets(W), weights):
-            for c in range(C):
-                padded[c, offset:] += np.bincount(first, rows[c] * weight, places)[: places - offset]
-        out[some] = padded.reshape(C, len(out[some]), H + 2, W + 2)[:, :, 1:-1, 1:-1].swapaxes(0, 1)
+    What falls on a pixel is added up one number after the other, in the dtype of g.
+    """
+    N, C, H, W = input_shape
+    places, weights, _ = corners or find_corners(grid, (H, W), padding_mode, align_corners)
+    rows = _rows(g)
+    plane, points = (H + 2) * (W + 2), grid.shape[1] * grid.shape[2]  # of an image
+    out = np.empty((C, N, H, W), g.dtype)
 
-    _in_blocks(spread, g.shape)
-    return out
+    def spread(images: slice, channels: range) -> None:
+        some = slice(images.start * points, images.stop * points)
+        n = images.stop - images.start
+        matrix = _matrix(weights[some], places[some] - images.start * plane, n * plane).T
+        for c in channels:
+            padded = (matrix @ rows[c, some]).reshape(n, H + 2, W + 2)
+            out[c, images] = padded[:, 1:-1, 1:-1]
+
+    # an image's points are kept together, as many of them may fall on one pixel
+    if thread_count() > N:
+        parallel(lambda start, stop: spread(slice(0, N), range(start, stop)), C, 16.0 * g.size)
+    else:
+        _in_blocks(lambda images: spread(images, range(C)), N, points, 16.0 * g.size)
+    return out.swapaxes(0, 1)
 
 
 # ---- where a point lies ----------------------------------------------------------------------------------------------
@@ -139,48 +183,66 @@ def _floor(p: Array, n: int) -> Array:
     return xp(p).floor(xp(p).fmin(xp(p).fmax(p, 0), n))
 
 
-# ---- a block of images: planes side by side, rows of one channel each ------------------------------------------------
+# ---- all points, all images ------------------------------------------------------------------------------------------
 
 
-def _in_blocks(f: Callable[[slice], None], shape: tuple[int, ...]) -> None:
-    """Call f on slices of the images, as many at a time as keep to BLOCK samples; shape: that of the samples."""
-    N, C, oh, ow = shape
-    step = max(1, BLOCK // max(1, C * oh * ow))
+def find_corners(grid: np.ndarray, size: Pair, padding_mode: str, align_corners: bool) -> Corners:
+    """Return the corners of the points of grid (N,oh,ow,2) in images of this size, surrounded by zeros."""
+    N, oh, ow = grid.shape[:3]
+    plane = (size[0] + 2) * (size[1] + 2)
+    lines = grid.reshape(N * oh, ow, 2)
+    before = (np.arange(N) * plane).repeat(oh)[:, None]  # the pixels of the images before that of a line
+
+    most = max(N * plane, 4 * N * oh * ow)  # that a matrix counts up to
+    places = np.empty((*lines.shape[:2], 4), np.int32 if most < 1 << 31 else np.int64)
+    weights = np.empty(places.shape, grid.dtype)
+    slopes = np.empty_like(lines)
+
+    def find(some: slice) -> None:
+        first, a, b, slopes[some] = locate(lines[some], size, padding_mode, align_corners)
+        first += before[some]
+        for k, offset in enumerate(corner_offsets(size[1])):
+            np.add(first, offset, out=places[some, :, k], casting="same_kind")
+        left, above = 1 - a, 1 - b
+        for k, (down, right) in enumerate([(above, left), (above, a), (b, left), (b, a)]):
+            np.multiply(down, right, out=weights[some, :, k])
+
+    _in_blocks(find, N * oh, ow, 64.0 * N * oh * ow)
+    return Corners(places.reshape(-1, 4), weights.reshape(-1, 4), slopes.reshape(-1, 2))
+
+
+def _matrix(weights: np.ndarray, places: np.ndarray, pixels: int) -> Any:
+    """Return the matrix that takes a channel's pixels to the points whose corners (P,4) are given."""
+    from scipy.sparse import csr_array  # takes time to import, and most programs do without
+
+    starts = np.arange(0, places.size + 1, 4, dtype=places.dtype)
+    return csr_array((weights.ravel(), places.ravel(), starts), shape=(len(places), pixels))
+
+
+def _in_blocks(f: Callable[[slice], None], n: int, points: int, work: float) -> None:
+    """Call f on slices of range(n), each step of which means so many points, on all cores."""
+    step = max(1, BLOCK // max(1, points))
 
     def blocks(start: int, stop: int) -> None:
-        for n in range(start, stop, step):
-            f(slice(n, min(n + step, stop)))
+        for i in range(start, stop, step):
+            f(slice(i, min(i + step, stop)))
 
-    parallel(blocks, N, 16.0 * N * C * oh * ow)
-
-
-def _locate_all(grid: np.ndarray, size: Pair, padding_mode: str, align_corners: bool) -> tuple[np.ndarray, ...]:
-    """Locate points in the planes of all images of a block, one after the other; all but the slopes made flat."""
-    first, a, b, slopes = locate(grid, size, padding_mode, align_corners)
-    plane = (size[0] + 2) * (size[1] + 2)
-    first += np.arange(0, len(grid) * plane, plane).reshape(-1, 1, 1)
-    return first.ravel(), a.ravel(), b.ravel(), slopes
+    parallel(blocks, n, work)
 
 
-def _corner_values(x: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
-    """Return the values at the four corners of each point: x (N,C,H,W), P points -> four times (C,P)."""
+def _padded(x: np.ndarray) -> np.ndarray:
+    """Surround images by zeros: (N,C,H,W) -> (C, N (H+2) (W+2))."""
     N, C, H, W = x.shape
     padded = np.zeros((C, N, H + 2, W + 2), x.dtype)
-    padded[:, :, 1:-1, 1:-1] = x.swapaxes(0, 1)
-    planes = padded.reshape(C, N * (H + 2) * (W + 2))
-    # every index is legal; mode "clip" does not check before it takes them
-    return [planes[:, offset:].take(first, axis=1, mode="clip") for offset in corner_offsets(W)]
 
+    def fill(start: int, stop: int) -> None:
+        padded[:, start:stop, 1:-1, 1:-1] = x[start:stop].swapaxes(0, 1)
 
-def _between(p: np.ndarray, q: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return (1-t) p + t q, in the memory of q."""
-    q -= p
-    q *= t
-    q += p
-    return q
+    parallel(fill, N, 8.0 * x.size)
+    return padded.reshape(C, N * (H + 2) * (W + 2))
 
 
 def _rows(g: np.ndarray) -> np.ndarray:
     """(N,C,oh,ow) -> (C, N oh ow)."""
     N, C, oh, ow = g.shape
-    return np.ascontiguousarray(g.swapaxes(0, 1)).reshape(C, N * oh * ow)
+    return g.swapaxes(0, 1).reshape(C, N * oh * ow)

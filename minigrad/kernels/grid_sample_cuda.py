@@ -2,6 +2,7 @@
 
 x (N,C,H,W), grid (N,oh,ow,2), holding (x, y) in [-1, 1], g (N,C,oh,ow); float32 or float64. padding_mode: "zeros",
 "border" or "reflection". All as torch.nn.functional.grid_sample has it, but for a NaN in the grid, which gives NaN.
+corners, which save work on the CPU, are always None: here each thread finds its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .planes import check_sizes, launch_planes, prepare
 MODES = {"zeros": 0, "border": 1, "reflection": 2}
 
 
-def grid_sample(x: Array, grid: Array, padding_mode: str, align_corners: bool) -> Array:
+def grid_sample(x: Array, grid: Array, padding_mode: str, align_corners: bool, corners: None = None) -> Array:
     """Return x at the points of grid: (N,C,oh,ow)."""
     x, grid = prepare("grid_sample", x, grid)
     (N, C), (oh, ow) = x.shape[:2], grid.shape[1:3]
@@ -24,7 +25,9 @@ def grid_sample(x: Array, grid: Array, padding_mode: str, align_corners: bool) -
     return out
 
 
-def grid_sample_grid(g: Array, x: Array, grid: Array, padding_mode: str, align_corners: bool) -> Array:
+def grid_sample_grid(
+    g: Array, x: Array, grid: Array, padding_mode: str, align_corners: bool, corners: None = None
+) -> Array:
     """Return the gradient of sum g * grid_sample(x, grid) with respect to grid: (N,oh,ow,2)."""
     g, x, grid = prepare("grid_sample_grid", g, x, grid)
     N, oh, ow = grid.shape[:3]
@@ -35,7 +38,7 @@ def grid_sample_grid(g: Array, x: Array, grid: Array, padding_mode: str, align_c
 
 
 def grid_sample_input(
-    g: Array, grid: Array, input_shape: tuple[int, ...], padding_mode: str, align_corners: bool
+    g: Array, grid: Array, input_shape: tuple[int, ...], padding_mode: str, align_corners: bool, corners: None = None
 ) -> Array:
     """Return the gradient of sum g * grid_sample(x, grid) with respect to x, of input_shape (N,C,H,W).
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels import kernels_for
-from ..kernels.grid_sample import corner_offsets, locate
+from ..kernels.grid_sample import corner_offsets, find_corners, locate
 from ..op import as_tensor, op
 from ..tensor import Tensor
 from .arithmetic import where
@@ -49,7 +49,17 @@ def grid_sample(x, grid, *, mode="bilinear", padding_mode="zeros", align_corners
         return _nearest(x, grid.data, padding_mode, align_corners)
     if mode != "bilinear":
         raise ValueError(f"grid_sample: unknown mode {mode!r}; choose 'bilinear' or 'nearest'")
-    return grid_sample_bilinear(x, grid, padding_mode, align_corners)
+    corners = _corners(x, grid.data, padding_mode, align_corners)
+    return grid_sample_bilinear(x, grid, padding_mode, align_corners, corners)
+
+
+def _corners(x, grid, padding_mode, align_corners):
+    """Return the corners of all points, which the op and both of its gradients need; None where a GPU finds them."""
+    if xp(grid) is not np:
+        return None
+    if grid.dtype == np.float16:
+        grid = grid.astype(np.float32)  # as the op computes
+    return find_corners(grid, x.shape[2:], padding_mode, align_corners)
 
 
 def _nearest(x, grid, padding_mode, align_corners):
@@ -72,36 +82,42 @@ def _nearest(x, grid, padding_mode, align_corners):
     return where(lost[:, None], math.nan, out) if lost.any() else out
 
 
+# corners are a parameter, so that they are found once for a result and its gradients. But they follow grid, and the
+# rules know it
+
+
 @op(dtypes="real")
-def grid_sample_bilinear(x, grid, /, padding_mode, align_corners):
+def grid_sample_bilinear(x, grid, /, padding_mode, align_corners, corners=None):
     """x interpolated at the points of grid. x (N,C,H,W), grid (N,oh,ow,2) -> (N,C,oh,ow). See grid_sample."""
-    return kernels_for("grid_sample", x).grid_sample(x, grid, padding_mode, align_corners)
+    return kernels_for("grid_sample", x).grid_sample(x, grid, padding_mode, align_corners, corners)
 
 
 @op(dtypes="real")
-def grid_sample_input(y, grid, /, input_shape, padding_mode, align_corners):
+def grid_sample_input(y, grid, /, input_shape, padding_mode, align_corners, corners=None):
     """Spread y over the pixels that grid_sample read: its adjoint. y (N,C,oh,ow), grid (N,oh,ow,2) -> input_shape."""
-    return kernels_for("grid_sample", y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners)
+    return kernels_for("grid_sample", y).grid_sample_input(y, grid, input_shape, padding_mode, align_corners, corners)
 
 
 @op(dtypes="real")
-def grid_sample_grid(y, x, grid, /, padding_mode, align_corners):
+def grid_sample_grid(y, x, grid, /, padding_mode, align_corners, corners=None):
     """The gradient of sum y * grid_sample(x, grid) with respect to grid. y (N,C,oh,ow), x (N,C,H,W) -> (N,oh,ow,2)."""
-    return kernels_for("grid_sample", y).grid_sample_grid(y, x, grid, padding_mode, align_corners)
+    return kernels_for("grid_sample", y).grid_sample_grid(y, x, grid, padding_mode, align_corners, corners)
 
 
 grid_sample_bilinear.defvjp(
-    x=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_input(
-        g, grid, x.shape, padding_mode, align_corners
+    x=lambda g, out, x, grid, padding_mode, align_corners, corners: grid_sample_input(
+        g, grid, x.shape, padding_mode, align_corners, corners
     ),
-    grid=lambda g, out, x, grid, padding_mode, align_corners: grid_sample_grid(g, x, grid, padding_mode, align_corners),
+    grid=lambda g, out, x, grid, padding_mode, align_corners, corners: grid_sample_grid(
+        g, x, grid, padding_mode, align_corners, corners
+    ),
 )
 grid_sample_input.defvjp(
-    y=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample_bilinear(
-        g, grid, padding_mode, align_corners
+    y=lambda g, out, y, grid, input_shape, padding_mode, align_corners, corners: grid_sample_bilinear(
+        g, grid, padding_mode, align_corners, corners
     ),
-    grid=lambda g, out, y, grid, input_shape, padding_mode, align_corners: grid_sample_grid(
-        y, g, grid, padding_mode, align_corners
+    grid=lambda g, out, y, grid, input_shape, padding_mode, align_corners, corners: grid_sample_grid(
+        y, g, grid, padding_mode, align_corners, corners
     ),
 )
 
@@ -148,12 +164,12 @@ def _weight_changes(g, ab, slopes):
 # there, each rule is the gradient with respect to one factor.
 
 
-def _rule_y(g, out, y, x, grid, padding_mode, align_corners):
+def _rule_y(g, out, y, x, grid, padding_mode, align_corners, corners):
     places, ab, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     return sum(_read(x, places) * _weight_changes(g, ab, slopes), axis=2)
 
 
-def _rule_x(g, out, y, x, grid, padding_mode, align_corners):
+def _rule_x(g, out, y, x, grid, padding_mode, align_corners, corners):
     places, ab, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     N, C, H, W = x.shape
     spread = unsqueeze(y, 2) * _weight_changes(g, ab, slopes)  # (N,C,4,oh,ow)
@@ -161,7 +177,7 @@ def _rule_x(g, out, y, x, grid, padding_mode, align_corners):
     return padded.reshape(N, C, H + 2, W + 2)[:, :, 1:-1, 1:-1]
 
 
-def _rule_grid(g, out, y, x, grid, padding_mode, align_corners):
+def _rule_grid(g, out, y, x, grid, padding_mode, align_corners, corners):
     places, _, slopes = _corner_places(grid, x.shape, padding_mode, align_corners)
     corners = _read(x, places)
     x00, x01, x10, x11 = (corners[:, :, k] for k in range(4))
