@@ -178,11 +178,14 @@ if __name__ == "__main__":
     script.write_text(program)
     environment = {**os.environ, "PYTHONPATH": str(Path(module.__file__).parent.parent.parent)}
     process = subprocess.Popen([sys.executable, script], env=environment, start_new_session=True, stderr=PIPE)
-    journals = lambda: [path.read_text() for path in cache.glob("*.journal")]  # noqa: E731
-    until(lambda: any(text.count("\n") > 1 for text in journals()))
+    until(lambda: any(path.read_text().count("\n") > 1 for path in cache.glob("photos-600-????????.journal")))
     process.kill()
     process.communicate(timeout=60)  # whoever lives on has the other end of the pipe
-    until(lambda: not alive(process.pid))
+
+
+def test_processes_that_make_the_file_do_not_hear_the_signals_of_a_terminal():
+    groups = set(module._in_parallel(os.getpgid, [0] * 4, 2))
+    assert groups and os.getpgid(0) not in groups
 
 
 def until(happened):
@@ -190,14 +193,6 @@ def until(happened):
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-def alive(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux to tell what a mapping holds")

@@ -13,7 +13,6 @@ import hashlib
 import json
 import mmap
 import os
-import signal
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -157,8 +156,8 @@ def _in_parallel(f: Callable[[Any], Any], jobs: list[Any], workers: int) -> Iter
 
 
 def _serve() -> None:
-    """Prepare a process for its jobs: it ends with the one that started it, which alone hears Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a process for its jobs: it ends with the one that started it, which alone hears Ctrl-C and SIGTERM."""
+    os.setpgid(0, 0)  # signals to a group, as terminals and mpiexec send them, do not reach it
     parent = parent_process()
     assert parent is not None
 
