@@ -12,6 +12,7 @@ import atexit
 import functools
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def start() -> Ranks | None:
         raise
     if ranks is not None:
         _divide_cores(ranks)
+        _take_names_away(ranks)
         _watcher(ranks)
         atexit.register(_dismiss_watcher, ranks)
         sys.excepthook = lambda kind, error, trace: _end_with_traceback(ranks, error)
@@ -63,6 +65,15 @@ def _divide_cores(ranks: Ranks) -> None:
     count = os.environ.setdefault("MINIGRAD_NUM_THREADS", str(max(1, len(cores) // ranks.neighbours)))
     os.environ["OPENBLAS_NUM_THREADS"] = count  # for libraries that are yet to be loaded
     threadpool_limits(int(count), "blas")
+
+
+def _take_names_away(ranks: Ranks) -> None:
+    """Unlink the memory that MPICH's ranks of a machine share: with a name, it would outlive ranks that are killed."""
+    ranks.machine.Barrier()  # all have it
+    maps = Path("/proc/self/maps")
+    if ranks.place == 0 and maps.exists():
+        for name in set(re.findall(r"/dev/shm/mpich_shm_\w+$", maps.read_text(), re.M)):
+            Path(name).unlink(missing_ok=True)
 
 
 @functools.cache

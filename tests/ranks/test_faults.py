@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,12 @@ def test_a_rank_that_fails_ends_all_with_one_line_that_says_which_and_why(kind, 
     told = [text for text in done.stderr.replace("\r", "\n").splitlines() if "rank" in text and "of 2" in text]
     assert told == [line.format(rank)]
     assert done.stderr.rstrip().endswith(line.format(rank)) and not done.stdout  # nothing after it
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux to tell what is mapped")
+def test_memory_that_ranks_share_ends_with_them_however_they_end(tmp_path):
+    done = small(2, "memory:1:9", tmp_path)
+    assert done.stderr.endswith("rank 1 of 2: in memory under a name: nothing\n")
 
 
 def test_a_rank_that_fails_to_make_the_data_for_all_ends_those_who_wait_for_them(tmp_path):
