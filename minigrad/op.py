@@ -12,7 +12,7 @@ The forward function sees arrays (and Python numbers as they are). Arguments bef
 rest are parameters, which are never differentiated. Each input has one rule, or None where there is nothing to
 differentiate. A rule sees the cotangent g of the output, the output, all inputs and all parameters, arrays being
 Tensors now, and returns what its input receives: the vector-Jacobian product (VJP) that tensor.py explains. unbroadcast
-sums it back to the input's shape.
+sums it back to the input's shape. What the rules of an op have in common, share() has computed once for all of them.
 
 What happens, in order, when y = x * w is computed:
 
@@ -32,6 +32,7 @@ And when the walk back from some result reaches y, with y's cotangent g:
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -67,7 +68,17 @@ class Op:
         self.variadic = self.signature.variadic
         self.inputs_alone = not self.params and not self.variadic
         self.rules: dict[str, Callable | None] = {}
+        self.shared: Callable | None = None  # what the rules have in common
         self.always_depends = False  # has every input a rule?
+
+    def share(self, shared: Callable) -> None:
+        """Call shared(g, out, *inputs, *params) once on each walk back, and give its result to every rule, as `shared`.
+
+        To be called before defvjp. TypeError for an op with inputs *xs or with order=1.
+        """
+        if self.variadic or self.order is not None:
+            raise TypeError(f"{self.name}.share: its rules cannot share work, as it has inputs *xs or order=1")
+        self.shared = shared
 
     def defvjp(self, **rules: Callable | None) -> None:
         """Set the gradient rule of every input; None for an input whose gradient is zero or that is not numeric.
@@ -77,6 +88,7 @@ class Op:
         if list(rules) != self.inputs:
             raise TypeError(f"{self.name}.defvjp: rules for {list(rules)}; the inputs, in order, are {self.inputs}")
         expected = ["g", "out", *(["i"] if self.variadic else []), *self.inputs, *self.params]
+        expected += ["shared"] if self.shared else []
         for name, rule in rules.items():
             if rule is not None and list(inspect.signature(rule).parameters) != expected:
                 raise TypeError(f"{self.name}.defvjp: the rule for {name} must take ({', '.join(expected)})")
@@ -126,6 +138,9 @@ class Op:
         """Yield (input, what it receives) for the inputs of out whose ids are in useful. g: the cotangent of out."""
         inputs, params = out._inputs, out._params
         usual = self.order is None and not mode.watched
+        if self.shared:
+            shared = self.shared if usual else functools.partial(self._watched, "all inputs", self.shared)
+            params = params | {"shared": shared(g, out, *inputs, **params)}
         for i, x in enumerate(inputs):
             if id(x) not in useful or not x._requires_grad:
                 continue
@@ -134,7 +149,8 @@ class Op:
             if rule is None:
                 continue
             arguments = (i, inputs) if self.variadic else inputs
-            gx = rule(g, out, *arguments, **params) if usual else self._watched(name, g, out, *arguments, **params)
+            rule = rule if usual else functools.partial(self._watched, name, rule)
+            gx = rule(g, out, *arguments, **params)
             if gx.data.shape != x.data.shape:
                 raise RuntimeError(
                     f"{self.name}: the rule for {name} gave shape {gx.shape}, the input has {x.shape};"
@@ -163,9 +179,8 @@ class Op:
             for x, name in zip(inputs, self.inputs)
         )
 
-    def _watched(self, name: str, g: Tensor, out: Tensor, *arguments: Any, **params: Any) -> Tensor:
+    def _watched(self, name: str, rule: Callable, g: Tensor, out: Tensor, *arguments: Any, **params: Any) -> Any:
         """Run the rule for an input where more is asked: under detect_anomaly or profile, of an op with order=1."""
-        rule: Any = self.rules[name]
         outer, recording = mode.rule, mode.recording
         mode.rule, mode.recording = (self.name, name), recording and self.order is None
         try:

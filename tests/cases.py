@@ -302,6 +302,8 @@ case("softmax_gradient", lambda c, y: softmax_gradient(c, y, (0, -1)), real(2, 2
 case("standardize_by", lambda x: mg.standardize(x, 0), real(3, 2))
 case("deviation", lambda x: deviation(x, (0,), 0.1, *moments(x, (0,))), real(3, 2))
 case("standardize_gradient", lambda c, y, s: standardize_gradient(c, y, s, (0,)), *[real(3, 2)] * 2, positive(1, 2))
+for lengths in ((2,), (3, 2)):  # of w and b
+    case("normalize_by", lambda x, w, b: mg.instance_norm(x, w=w, b=b), real(3, 2, 3), real(*lengths), real(*lengths))
 case("scale_and_shift", scale_and_shift, real(3, 2), real(2), real(3, 1))
 case("sum_of_products", lambda x, y: sum_of_products(x, y, (0, 2)), real(3, 2, 2), real(3, 2, 2))
 case("standardize", lambda x: mg.standardize(x, (0, -1), eps=0.1), real(2, 2, 2))

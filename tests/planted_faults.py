@@ -355,6 +355,17 @@ FAULTS = {
         ("if not alike or np.broadcast_shapes(*[a.shape for a in arrays]) != x.shape:", "if not alike:"),
     ],
     ("blocks.py", "blocks", "softmax or standardised"): [("if i not in axis])", "])")],
+    ("standardize.py", "blocks", "normalised"): [
+        ("block, out, x, mean, w / deviation, b)", "block, out, x, mean, 1 / deviation, b)"),
+        ("        out *= factor\n        out += b\n", "        out *= factor\n"),
+        ("sum_gy[...] = total_of_products(g, y, axis)", "sum_gy[...] = total_of_products(g, g, axis)"),
+        ("sum_g[...] = total(g, axis, True)", "sum_g[...] = total(y, axis, True)"),
+        ("out *= sum_gy / -n", "out *= sum_gy / n"),
+        ("out -= sum_g / n", "out += sum_g / n"),
+        ("        out += g\n", ""),
+        ("out *= w * factor", "out *= factor"),
+        ("(axis, block, out, g, x, mean, 1 / deviation, w,", "((), block, out, g, x, mean, 1 / deviation, w,"),
+    ],
     ("standardize.py", "blocks", "standardised or scale_and_shift"): [
         ("mean[...] = total(x, axis, True) / n", "mean[...] = total(x, axis, True)"),
         ("var[...] = total_of_products(centred, centred, axis) / n", "var[...] = total_of_products(x, x, axis) / n"),
@@ -362,7 +373,7 @@ FAULTS = {
         ("along = total_of_products(g, y, axis) / n", "along = total_of_products(g, g, axis) / n"),
         ("        out += shift\n", ""),
         ("(axis, block, out, g, y, 1 / deviation)", "((), block, out, g, y, 1 / deviation)"),
-        ("        out += b\n", ""),
+        ("x, w, out=out)\n        out += b\n", "x, w, out=out)\n"),
         ("if not x.dtype == w.dtype == b.dtype:", "if False:"),
     ],
     ("softmax.py", "blocks", "softmax"): [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import nn
 from minigrad.kernels import softmax as softmax_kernels
 from minigrad.kernels import standardize as kernels
 from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks
@@ -134,6 +135,46 @@ def test_what_is_standardised_and_its_gradient_follow_the_formulas(axes, small, 
         np.testing.assert_allclose(out, y, rtol=1e-4, atol=1e-5)
         found = kernels.standardize_gradient(cotangent, out, np.sqrt(found_var + 1e-5), axes)
         np.testing.assert_allclose(found, gx, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 3), (2, 3)], ids=str)
+@pytest.mark.parametrize("small", [True, False])
+def test_what_is_normalised_and_its_gradients_follow_the_formulas(axes, small, rng):
+    a, c = (large(rng)[:2, :, :9, :8] if small else large(rng) for _ in range(2))
+    exact, g = 3 + 2 * a.astype(np.float64), c.astype(np.float64)
+    w, b = rng.normal(size=(2, 1, a.shape[1], 1, 1))
+    mean, var = exact.mean(axis=axes, keepdims=True), exact.var(axis=axes, keepdims=True)
+    deviation = np.sqrt(var + 1e-5)
+    y = (exact - mean) / deviation
+    sum_gy, sum_g = ((g * factor).sum(axis=axes, keepdims=True) for factor in (y, 1))
+    n = np.prod([a.shape[i] for i in axes])
+    gx = w * (g - sum_g / n - y * sum_gy / n) / deviation
+
+    w, b, mean, deviation = (array.astype(np.float32) for array in (w, b, mean, deviation))
+    for x, cotangent in zip(layouts(exact.astype(np.float32)), reversed(list(layouts(c)))):
+        np.testing.assert_allclose(kernels.normalize(x, mean, deviation, w, b), w * y + b, rtol=1e-4, atol=1e-5)
+        found = kernels.normalize_gradients(cotangent, x, mean, deviation, w, axes)
+        for got, want in zip(found, (gx, sum_gy, sum_g)):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("norm", [mg.batch_norm, mg.instance_norm, lambda x, w, b: mg.group_norm(x, 2, w, b)])
+def test_normalisation_has_the_same_gradients_whether_they_are_differentiable_or_not(norm, rng):
+    x, w, b = (mg.Tensor(rng.normal(size=shape), requires_grad=True) for shape in ((3, 2, 4, 5), 2, 2))
+    out = norm(x, w=w, b=b)
+    g = rng.normal(size=out.shape)
+    for once, again in zip(mg.grad(out, [x, w, b], g), mg.grad(out, [x, w, b], g, create_graph=True)):
+        np.testing.assert_allclose(once.data, again.data, rtol=1e-12, atol=1e-12)
+
+
+def test_normalisation_with_scales_and_shifts_is_one_op_that_makes_all_gradients_at_one_visit(rng):
+    x = mg.Tensor(rng.normal(size=(3, 4, 5, 6)).astype(np.float32))
+    for norm in (nn.BatchNorm2d(4), nn.InstanceNorm2d(4, affine=True)):
+        with mg.profile() as p:
+            norm(x).sum().backward()
+        of_rules = [(row.op, row.of, row.calls) for row in p.rows if row.of.startswith("normalize_by")]
+        assert ("normalize_gradients", "normalize_by.all inputs", 1) in of_rules
+        assert "standardize_by" not in [row.op for row in p.rows]
 
 
 def test_scale_and_shift_takes_weights_of_any_broadcasting_shape(rng):

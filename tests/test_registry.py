@@ -111,6 +111,46 @@ def test_a_rule_of_a_variadic_op_must_take_the_place_of_its_input(registry):
         total.defvjp(xs=lambda g, out, xs, axis: g)
 
 
+def test_what_rules_share_is_computed_once_on_each_walk_back(scale):
+    seen = []
+    scale.share(lambda g, out, x, y, factor: seen.append((g, out, factor)) or g * factor)
+    scale.defvjp(
+        x=lambda g, out, x, y, factor, shared: shared * y,
+        y=lambda g, out, x, y, factor, shared: shared * x,
+    )
+    x, y = (mg.Tensor(a, requires_grad=True) for a in ([2.0, 3.0], [5.0, 7.0]))
+    z = scale(x, y, factor=10.0)
+    for _ in range(2):
+        assert [g.data.tolist() for g in mg.grad(z.sum(), [x, y])] == [[50, 70], [20, 30]]
+    assert [out is z and factor == 10.0 for _, out, factor in seen] == [True, True]
+    with mg.detect_anomaly():
+        (gx,) = mg.grad(z.sum(), [x], create_graph=True)
+    assert len(seen) == 3
+    assert mg.grad(gx.sum(), y).data.tolist() == [10, 10]
+
+
+def test_rules_that_share_must_take_what_is_shared(scale):
+    scale.share(lambda g, out, x, y, factor: g)
+    with pytest.raises(TypeError, match=r"the rule for x must take \(g, out, x, y, factor, shared\)"):
+        scale.defvjp(x=rule, y=rule)
+
+
+def test_ops_of_a_list_or_of_order_1_cannot_share(registry):
+    @mg.op
+    def total(*xs):
+        """Sum of xs."""
+        return sum(xs)
+
+    @mg.op(order=1)
+    def same(x, /):
+        """x."""
+        return x
+
+    for op in (total, same):
+        with pytest.raises(TypeError, match=rf"{op.name}.share: its rules cannot share work"):
+            op.share(lambda g, out, x: g)
+
+
 def test_a_second_op_with_the_same_name_is_refused(scale):
     with pytest.raises(ValueError, match="scale: an op of this name exists already"):
         mg.op(scale.forward)

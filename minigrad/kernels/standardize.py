@@ -2,6 +2,7 @@
 
     y = (x - mean) / s                          s = sqrt(var + eps), mean and var over the axes
     (g - mean(g) - y mean(g y)) / s             what x receives from a cotangent g of y
+    w (g - mean(g) - y mean(g y)) / s           .. from a cotangent g of w y + b, for w constant along the axes
 
 A block holds those axes whole and is cut along another one, so that its means need nothing from its neighbours.
 """
@@ -59,6 +60,43 @@ def standardize_gradient(g: Array, y: Array, deviation: Array, axis: Axes) -> Ar
 
     in_blocks_of_whole(axis, block, out, g, y, 1 / deviation)
     return out
+
+
+def normalize(x: Array, mean: Array, deviation: Array, w: Array, b: Array) -> Array:
+    """Return w (x - mean) / deviation + b, of the shape of x."""
+    out = xp(x).empty_like(x)
+
+    def block(out, x, mean, factor, b):
+        xp(x).subtract(x, mean, out=out)
+        out *= factor
+        out += b
+
+    in_blocks_of_whole((), block, out, x, mean, w / deviation, b)
+    return out
+
+
+def normalize_gradients(
+    g: Array, x: Array, mean: Array, deviation: Array, w: Array, axis: Axes
+) -> tuple[Array, Array, Array]:
+    """Return what x receives from a cotangent g of w y + b, y = (x - mean) / deviation, and the sums of g y and of g.
+
+    w is constant along axis, which stay with length 1 in the sums.
+    """
+    n = math.prod([x.shape[i] for i in axis])
+    out, sum_gy, sum_g = xp(x).empty_like(x), xp(x).empty_like(mean), xp(x).empty_like(mean)
+
+    def block(out, g, x, mean, factor, w, sum_gy, sum_g):
+        y = xp(x).subtract(x, mean, out=out)
+        y *= factor
+        sum_gy[...] = total_of_products(g, y, axis)
+        sum_g[...] = total(g, axis, True)
+        out *= sum_gy / -n
+        out -= sum_g / n
+        out += g
+        out *= w * factor
+
+    in_blocks_of_whole(axis, block, out, g, x, mean, 1 / deviation, w, sum_gy, sum_g)
+    return out, sum_gy, sum_g
 
 
 def scale_and_shift(x: Array, w: Array, b: Array) -> Array:

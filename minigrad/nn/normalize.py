@@ -10,7 +10,7 @@ from .. import ops
 from ..backend import Array, xp
 from ..op import real
 from ..ops.collective import batch_size, share, standardize_batch
-from ..ops.normalize import affine_channels, moments, standardize_by
+from ..ops.normalize import affine_channels, moments, normalize
 from ..tensor import Tensor
 from .module import Buffer, Module, Parameter
 
@@ -64,16 +64,17 @@ class BatchNorm1d(Module):
         if n < 2:
             raise ValueError(f"{name}: x has shape {x.shape}, one value per channel; training needs at least two")
         (x,) = real(x)
-        standard, mean, var = self._standard(x, axes)
+        out, mean, var = self._normalized(x, axes)
         self._track(mean, var * (n / (n - 1)))
-        return affine_channels(standard, self.weight, self.bias)
+        return out
 
-    def _standard(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Array, Array]:
-        """Standardise x by the batch's own moments -> the result, mean, variance."""
+    def _normalized(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Array, Array]:
+        """Normalise x by the batch's own moments -> the result, mean, variance."""
         if share() is not None:
-            return standardize_batch(x, axes, self.eps)
+            standard, mean, var = standardize_batch(x, axes, self.eps)
+            return affine_channels(standard, self.weight, self.bias), mean, var
         mean, var = moments(x, axes)
-        return standardize_by(x, axes, self.eps, mean, var), mean, var
+        return normalize(x, axes, self.eps, mean, var, self.weight, self.bias), mean, var
 
     def _track(self, mean, var) -> None:
         """Move the running statistics towards the batch's."""

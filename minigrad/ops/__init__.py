@@ -99,7 +99,14 @@ from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh,
 # their files, as in `from minigrad.ops.conv import convolve`.
 _INTERNAL = {"contract", "row_products", "sparse_product"}
 _INTERNAL |= {"convolve", "convolve_transposed", "convolve_weight", "im2col", "col2im"}
-_INTERNAL |= {"sum_of_products", "scale_and_shift", "standardize_by", "standardize_gradient", "deviation"}
+_INTERNAL |= {
+    "sum_of_products",
+    "scale_and_shift",
+    "standardize_by",
+    "standardize_gradient",
+    "deviation",
+    "normalize_by",
+}
 _INTERNAL |= {
     "rectified_gradient",
     "sigmoid_gradient",

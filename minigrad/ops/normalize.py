@@ -8,9 +8,11 @@ import numpy as np
 
 from ..backend import xp
 from ..kernels import standardize as kernels
+from ..modes import mode
 from ..op import op, real, unbroadcast
 from ..profile import timed
-from .arithmetic import unbroadcast_product
+from ..tensor import Tensor
+from .arithmetic import sum_of_products, unbroadcast_product
 from .elementwise import sqrt
 from .reduce import mean, sum
 from .shape import check_axes, reshape
@@ -86,6 +88,42 @@ standardize_gradient.defvjp(
 )
 
 
+@op(dtypes="real")
+def normalize_by(x, w, b, /, axis, eps, mean, var):
+    """w (x - mean) / sqrt(var + eps) + b. mean and var are those of x over axis, along which w and b are constant."""
+    return kernels.normalize(x, mean, xp(x).sqrt(var + eps), w, b)
+
+
+def _normalize_shared(g, out, x, w, b, axis, eps, mean, var):
+    """Return what x receives, and the sums over axis of g times the standardised x, and of g."""
+    if mode.recording or x.dtype == np.float16:
+        y, s = standardize_by(x, axis, eps, mean, var), deviation(x, axis, eps, mean, var)
+        return standardize_gradient(g * w, y, s, axis), sum_of_products(g, y, axis), sum(g, axis, keepdims=True)
+    with timed("normalize_gradients") as call:  # the same numbers at one visit to memory, but not differentiable
+        found = kernels.normalize_gradients(g.data, x.data, mean, xp(mean).sqrt(var + eps), w.data, axis)
+        call.arrays, call.result = [g.data, x.data], found[0]
+    return [Tensor.wrap(array) for array in found]
+
+
+normalize_by.share(_normalize_shared)
+normalize_by.defvjp(
+    x=lambda g, out, x, w, b, axis, eps, mean, var, shared: shared[0],
+    w=lambda g, out, x, w, b, axis, eps, mean, var, shared: unbroadcast(shared[1], w),
+    b=lambda g, out, x, w, b, axis, eps, mean, var, shared: unbroadcast(shared[2], b),
+)
+
+
+def normalize(x, axis, eps, mean, var, w, b):
+    """Return x (N,C,..), whose mean and variance over axis are given, standardised; times w plus b, (C), (N,C) or None.
+
+    No axis may be that of the channels, 1; nor 0, if w and b are (N,C).
+    """
+    w, b = _per_channel(w, x), _per_channel(b, x)
+    if w is not None and b is not None and x.dtype == w.dtype == b.dtype:
+        return normalize_by(x, w, b, axis, eps, mean, var)
+    return _affine(standardize_by(x, axis, eps, mean, var), w, b)
+
+
 def layer_norm(x, *, axis=-1, w=None, b=None, eps=1e-5):
     """Standardise each example over axis, then scale by w and shift by b. Ba et al. 2016, arXiv 1607.06450.
 
@@ -103,10 +141,10 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
         raise ValueError("batch_norm: got only one of mean and var; give both, or neither for the batch's own")
     (x,) = real(x)
     if mean is None:
-        standard = standardize(x, (0, *range(2, x.ndim)), eps)
-    else:
-        standard = (x - _per_channel(mean, x)) / sqrt(_per_channel(var, x) + eps)
-    return affine_channels(standard, w, b)
+        axis = (0, *range(2, x.ndim))
+        mean, var = moments(x, axis)
+        return normalize(x, axis, eps, mean, var, w, b)
+    return affine_channels((x - _per_channel(mean, x)) / sqrt(_per_channel(var, x) + eps), w, b)
 
 
 def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
@@ -118,6 +156,11 @@ def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
     N, C = x.shape[:2]
     if num_groups < 1 or C % num_groups:
         raise ValueError(f"group_norm: {num_groups} groups do not divide {C} channels; choose a divisor of {C}")
+    if num_groups == C:
+        (x,) = real(x)
+        axis = tuple(range(2, x.ndim))
+        mean, var = moments(x, axis)
+        return normalize(x, axis, eps, mean, var, w, b)
     groups = reshape(x, (N, num_groups, C // num_groups, *x.shape[2:]))  # (N,C,..) -> (N, groups, C/groups, ..)
     standard = standardize(groups, tuple(range(2, groups.ndim)), eps).reshape(x.shape)
     return affine_channels(standard, w, b)
