@@ -21,12 +21,13 @@ from scipy import sparse
 
 import minigrad as mg
 from minigrad.kernels.geometry import Geometry
-from minigrad.ops.activations import gelu_by_erf, gelu_gradient, rectified_gradient
+from minigrad.ops.activations import elu_gradient, gelu_by_erf, gelu_gradient, rectified_gradient, silu_gradient
 from minigrad.ops.arithmetic import sum_of_products
 from minigrad.ops.collective import all_gather, all_reduce
 from minigrad.ops.conv import col2im, convolve, convolve_transposed, convolve_weight, im2col
-from minigrad.ops.elementwise import sigmoid_gradient, tanh_gradient
+from minigrad.ops.elementwise import abs_gradient, sigmoid_gradient, tanh_gradient
 from minigrad.ops.linear_recurrence import pull_states, push_states
+from minigrad.ops.losses import huber
 from minigrad.ops.matmul import contract, row_products
 from minigrad.ops.normalize import deviation, moments, scale_and_shift, standardize_gradient
 from minigrad.ops.padding import extend, fold_back
@@ -108,7 +109,8 @@ case("power", mg.power, [[0.0, 0.0, 0.0, 0.0], [-1.5, 0.5, 2.0, -0.5]], np.int8(
 case("power", mg.power, np.int8([[0], [2]]), positive(2, 3))
 for n in (0, 1, 2, 3, 4):
     case("power", lambda x, n=n: x**n, [-1.5, 0.0, 0.5])
-case("power", lambda x: x**-2.0, real(2, 3))
+for n in (-2.0, -3, 5, 9):
+    case("power", lambda x, n=n: x**n, real(2, 3))
 case("power", lambda x: x**0.5, positive(3))
 case("power", lambda y: 2**y, real(2, 3))
 case("power", lambda y: 0.0**y, positive(3))
@@ -150,8 +152,11 @@ case("expm1", mg.expm1, [-1e-6, 0.0, 1e-6])
 for f in (mg.sigmoid, mg.softplus, mg.tanh, mg.erf, mg.gelu):
     case(f.__name__, f, [-6.0, 0.0, 6.0])
 case("gelu", lambda x: mg.gelu(x, approximate="tanh"), real(2, 3))
-for f in (sigmoid_gradient, tanh_gradient, gelu_gradient):
+for f in (sigmoid_gradient, tanh_gradient, gelu_gradient, silu_gradient, abs_gradient):
     case(f.name, f, real(2, 3), real(2, 3))
+for alpha in (1.0, 0.7):
+    case("elu_gradient", lambda c, x, alpha=alpha: elu_gradient(c, x, alpha), real(2, 3), real(2, 3))
+case("huber", lambda d: huber(d, 0.6), [[-1.5, -0.3, 0.0], [0.2, 0.5, 2.0]])
 case("gelu_by_erf", gelu_by_erf, real(2, 3))
 case("rectified_gradient", lambda c, x: rectified_gradient(c, x, 0.0), real(2, 3), real(2, 3))
 case("rectified_gradient", lambda c, x: rectified_gradient(c, x, -0.3), real(2, 3), real(2, 3))

@@ -11,6 +11,7 @@ POINTS = np.concatenate([np.linspace(-9, 9, 4001), [0.0, -0.0, 1e-38, -1e-20, 30
 C = np.random.default_rng(5).normal(size=POINTS.size)
 DENSITY = np.exp(-POINTS * POINTS / 2) / np.sqrt(2 * np.pi)
 Y = POINTS / 10
+BELOW = np.minimum(POINTS, 0)
 
 FORMULAS = {  # inputs, values
     "erf": ((POINTS,), special.erf(POINTS)),
@@ -22,6 +23,18 @@ FORMULAS = {  # inputs, values
     "rectified_gradient slope 0.3": ((POINTS, C), np.where(POINTS > 0, C, 0.3 * C)),
     "sigmoid_gradient": ((Y, C), C * Y * (1 - Y)),
     "tanh_gradient": ((Y, C), C * (1 - Y * Y)),
+    "abs_gradient": ((POINTS, C), C * np.sign(POINTS)),
+    "leaky_relu slope 0.3": ((POINTS,), np.where(POINTS > 0, POINTS, 0.3 * POINTS)),
+    "leaky_relu slope -2": ((POINTS,), np.where(POINTS > 0, POINTS, -2 * POINTS)),
+    "softplus": ((POINTS,), np.logaddexp(0, POINTS)),
+    "logistic_loss": ((POINTS, C), np.logaddexp(0, POINTS) - C * POINTS),
+    "silu": ((POINTS,), POINTS * special.expit(POINTS)),
+    "silu_gradient": ((POINTS, C), C * special.expit(POINTS) * (1 + POINTS * special.expit(-POINTS))),
+    "huber delta 0.7": ((POINTS,), special.huber(0.7, POINTS)),
+    **{f"elu alpha {a}": ((POINTS,), np.where(POINTS > 0, POINTS, a * special.expm1(BELOW))) for a in (1, 0.7)},
+    **{f"elu_gradient alpha {a}": ((POINTS, C), np.where(POINTS > 0, C, C * a * np.exp(BELOW))) for a in (1, 0.7)},
+    **{f"whole_power y {n}": ((Y,), Y**n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8)},
+    **{f"whole_power y {n}": ((1 + C * C,), (1 + C * C) ** n) for n in (-1, -2, -3, -8)},
 }
 
 
@@ -32,10 +45,11 @@ def test_a_formula_fills_out_and_changes_nothing_else(name, dtype, into):
     inputs, want = FORMULAS[name]
     xs = [x.astype(dtype) for x in inputs]
     out = np.full(POINTS.shape, np.nan, dtype) if into == "an array that is given" else None
-    name, _, slope = name.partition(" slope ")
-    got = getattr(formulas, name)(*xs, out=out, **({"slope": float(slope)} if slope else {}))
+    name, *option = name.split()
+    number = {option[0]: int(option[1]) if option[0] == "y" else float(option[1])} if option else {}
+    got = getattr(formulas, name)(*xs, out=out, **number)
     assert got.dtype == dtype and (out is None or got is out)
-    np.testing.assert_allclose(got, want, rtol=0, atol=16 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(got, want, rtol=8 * np.finfo(dtype).eps, atol=16 * np.finfo(dtype).eps)
     assert all(np.array_equal(x, given.astype(dtype)) for x, given in zip(xs, inputs))
 
 
@@ -58,9 +72,20 @@ def test_erf_keeps_the_sign_of_zero_and_knows_its_limits():
     assert not np.signbit(y[0]) and np.signbit(y[1])
 
 
-@pytest.mark.parametrize(
-    "f", [mg.erf, mg.gelu, mg.sigmoid, mg.tanh, mg.relu, mg.leaky_relu, mg.softmax], ids=lambda f: f.__name__
-)
+def test_whole_powers_of_negative_numbers_zeros_and_infinities_are_numpys():
+    x = np.array([-2.5, -1, -0.0, 0.0, np.inf, -np.inf, np.nan, 1e-13, -3e9])
+    for dtype in ("f", "d"):
+        for n in (0, 1, 2, 3, -1, -2, -3, 3.0, 8, 9, 2.5):
+            with np.errstate(all="ignore"):
+                got, want = mg.power(x.astype(dtype), n).numpy(), x.astype(dtype) ** n
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, want, rtol=8 * np.finfo(dtype).eps, err_msg=f"{dtype} {n}")
+
+
+UNARY = "abs arctan cos cosh elu erf exp expm1 gelu leaky_relu reciprocal relu sigmoid silu sin sinh softmax softplus square tan tanh"
+
+
+@pytest.mark.parametrize("f", [getattr(mg, name) for name in UNARY.split()], ids=UNARY.split())
 def test_large_arrays_get_the_same_values_and_gradients_in_blocks(f, rng, monkeypatch):
     data, c = rng.normal(size=(2, 6, 5, 3)).astype("f")
     x = mg.Tensor(data, requires_grad=True)
@@ -70,6 +95,16 @@ def test_large_arrays_get_the_same_values_and_gradients_in_blocks(f, rng, monkey
     cut = f(x), mg.grad(f(x), x, c)
     for one, other in zip(whole, cut):
         np.testing.assert_allclose(one.data, other.data, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("f", [getattr(mg, name) for name in UNARY.split()[:-1]], ids=UNARY.split()[:-1])
+def test_a_function_of_a_large_array_is_cut_for_all_cores(f, rng, monkeypatch):
+    cut = []
+    monkeypatch.setattr(blocks, "parallel", lambda some, n, work: (cut.append(n), some(0, n)))
+    monkeypatch.setattr(blocks, "LARGE", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 20)
+    f(mg.Tensor(rng.normal(size=(6, 20))))
+    assert cut == [6]
 
 
 def test_a_gradient_of_a_sum_whose_cotangent_is_one_number_repeated():

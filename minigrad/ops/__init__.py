@@ -99,22 +99,10 @@ from .trigonometry import arccos, arcsin, arctan, arctan2, cos, cosh, sin, sinh,
 # their files, as in `from minigrad.ops.conv import convolve`.
 _INTERNAL = {"contract", "row_products", "sparse_product"}
 _INTERNAL |= {"convolve", "convolve_transposed", "convolve_weight", "im2col", "col2im"}
-_INTERNAL |= {
-    "sum_of_products",
-    "scale_and_shift",
-    "standardize_by",
-    "standardize_gradient",
-    "deviation",
-    "normalize_by",
-}
-_INTERNAL |= {
-    "rectified_gradient",
-    "sigmoid_gradient",
-    "tanh_gradient",
-    "gelu_by_erf",
-    "gelu_gradient",
-    "softmax_gradient",
-}
+_INTERNAL |= {"sum_of_products", "scale_and_shift", "normalize_by", "deviation"}
+_INTERNAL |= {"standardize_by", "standardize_gradient"}
+_INTERNAL |= {"abs_gradient", "elu_gradient", "gelu_by_erf", "gelu_gradient", "huber", "rectified_gradient"}
+_INTERNAL |= {"sigmoid_gradient", "silu_gradient", "softmax_gradient", "tanh_gradient"}
 _INTERNAL |= {"extend", "fold_back"}
 _INTERNAL |= {"max_pool2d_gather", "max_pool2d_scatter", "sum_pool2d", "sum_unpool2d"}
 _INTERNAL |= {"gru_states", "lstm_states", "push_states", "pull_states"}

@@ -7,12 +7,11 @@ import math
 
 import numpy as np
 
-from ..backend import xp
 from ..kernels import formulas
 from ..kernels.blocks import elementwise
 from ..op import op, real
 from .arithmetic import where
-from .elementwise import clip, exp, sigmoid, square, tanh
+from .elementwise import clip, exp, sigmoid, sigmoid_gradient, square, tanh
 
 
 @op
@@ -27,9 +26,7 @@ relu.defvjp(x=lambda g, out, x: rectified_gradient(g, x, 0.0))
 @op(dtypes="real")
 def leaky_relu(x, /, slope=0.01):
     """x where x > 0, else slope * x."""
-    if 0 < slope <= 1:  # the same values, several times as fast
-        return xp(x).maximum(x, slope * x)
-    return xp(x).where(x > 0, x, slope * x)
+    return elementwise(functools.partial(formulas.leaky_relu, slope=slope), x)
 
 
 leaky_relu.defvjp(x=lambda g, out, x, slope: rectified_gradient(g, x, slope))
@@ -48,22 +45,29 @@ rectified_gradient.defvjp(c=lambda g, out, c, x, slope: rectified_gradient(g, x,
 @op(dtypes="real")
 def elu(x, /, alpha=1.0):
     """x where x > 0, else alpha * (e**x - 1). Clevert et al. 2016, arXiv 1511.07289."""
-    return xp(x).maximum(x, 0) + alpha * xp(x).expm1(xp(x).minimum(x, 0))
+    return elementwise(functools.partial(formulas.elu, alpha=alpha), x)
 
 
-def _elu_rule(g, out, x, alpha):
-    # the slope is 1 above 0 and alpha e^x below; min(x, 0) = -relu(-x) keeps the unused e^x above 0 finite
-    above, below = where(x > 0, g, 0.0), where(x <= 0, g, 0.0)
-    return above + below * alpha * exp(-relu(-x))
+elu.defvjp(x=lambda g, out, x, alpha: elu_gradient(g, x, alpha))
 
 
-elu.defvjp(x=_elu_rule)
+@op(dtypes="real")
+def elu_gradient(c, x, /, alpha):
+    """c where x > 0, else c alpha e**x: the gradient of sum c * elu(x)."""
+    return elementwise(functools.partial(formulas.elu_gradient, alpha=alpha), x, c)
+
+
+# min(x, 0) = -relu(-x) keeps the unused e^x above 0 finite
+elu_gradient.defvjp(
+    c=lambda g, out, c, x, alpha: elu_gradient(g, x, alpha),
+    x=lambda g, out, c, x, alpha: where(x <= 0, g * c, 0.0) * alpha * exp(-relu(-x)),
+)
 
 
 @op(dtypes="real")
 def softplus(x, /):
     """log(1 + e**x) = max(x, 0) + log(1 + e**-|x|), which cannot overflow."""
-    return xp(x).maximum(x, 0) + xp(x).log1p(xp(x).exp(-1.0 * xp(x).abs(x)))
+    return elementwise(formulas.softplus, x)
 
 
 # d/dx log(1 + e^x) = e^x / (1 + e^x) = sigmoid(x)
@@ -106,10 +110,28 @@ gelu_gradient.defvjp(
 )
 
 
-def silu(x):
+@op(dtypes="real")
+def silu(x, /):
     """x * sigmoid(x), also called swish. Elfwing et al. 2018, arXiv 1702.03118."""
-    (x,) = real(x)
-    return x * sigmoid(x)
+    return elementwise(formulas.silu, x)
+
+
+silu.defvjp(x=lambda g, out, x: silu_gradient(g, x))
+
+
+@op(dtypes="real")
+def silu_gradient(c, x, /):
+    """c s (1 + x (1 - s)), where s = sigmoid(x): the gradient of sum c * silu(x)."""
+    return elementwise(formulas.silu_gradient, x, c)
+
+
+def _silu_gradient_x(g, out, c, x):
+    # s' = s (1 - s), and so the second derivative of x s is s' (2 + x (1 - 2 s))
+    s = sigmoid(x)
+    return g * c * sigmoid_gradient(2.0 + x * (1.0 - 2.0 * s), s)
+
+
+silu_gradient.defvjp(c=lambda g, out, c, x: silu_gradient(g, x), x=_silu_gradient_x)
 
 
 def hardtanh(x, min=-1.0, max=1.0):

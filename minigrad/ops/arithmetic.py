@@ -5,10 +5,13 @@ Broadcasting repeats an input along some axes; its adjoint, unbroadcast, adds th
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..backend import device_of, xp
 from ..backend import to_device as move
+from ..kernels import formulas
 from ..kernels.blocks import elementwise
 from ..kernels.masked import chosen, masked
 from ..kernels.total import total_of_products
@@ -99,6 +102,8 @@ negative.defvjp(x=lambda g, out, x: -g)
 @op
 def power(x, y, /):
     """x ** y, elementwise. NaN for a negative x with a fractional y."""
+    if isinstance(y, float | int) and x.dtype.kind == "f" and abs(y) <= formulas.WHOLE and y == int(y):
+        return elementwise(functools.partial(formulas.whole_power, y=int(y)), x)
     return x**y
 
 

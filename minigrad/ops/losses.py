@@ -6,11 +6,14 @@ the batch, which variational autoencoders need, is loss(..., "sum") / len(x).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from ..backend import xp
+from ..kernels import formulas
+from ..kernels.blocks import elementwise
 from ..op import op, real, unbroadcast
 from .arithmetic import maximum
 from .elementwise import abs, clip, exp, sigmoid, square
@@ -36,10 +39,16 @@ def huber_loss(x, target, reduction="mean", delta=1.0):
     x, target = same_shapes("huber_loss", x, target)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is {delta}; it must be positive")
-    d = x - target
-    # limited is d, or delta with the sign of d, and one formula gives both branches: d (d - d/2), delta (|d| - delta/2)
-    limited = clip(d, -delta, delta)
-    return reduced("huber_loss", limited * (d - limited * 0.5), reduction)
+    return reduced("huber_loss", huber(x - target, delta), reduction)
+
+
+@op(dtypes="real")
+def huber(d, /, delta):
+    """d**2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond."""
+    return elementwise(functools.partial(formulas.huber, delta=delta), d)
+
+
+huber.defvjp(d=lambda g, out, d, delta: g * clip(d, -delta, delta))
 
 
 def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
@@ -52,7 +61,7 @@ def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
 @op(dtypes="real")
 def logistic_loss(x, target, /):
     """-t log s(x) - (1 - t) log(1 - s(x)), s being the sigmoid; max(x, 0) - x t + log(1 + e**-|x|) cannot overflow."""
-    return xp(x).maximum(x, 0) - x * target + xp(x).log1p(xp(x).exp(-xp(x).abs(x)))
+    return elementwise(formulas.logistic_loss, x, target)
 
 
 # d/dx = s(x) - t; the loss is linear in t

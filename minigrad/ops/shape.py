@@ -165,8 +165,8 @@ getitem.defvjp(x=lambda g, out, x, index: scatter(g, index, x.shape))
 @op
 def scatter(x, /, index, shape):
     """Zeros of the given shape with x added at index: the adjoint of getitem. What lands on one place is summed up."""
-    if isinstance(x, np.ndarray) and isinstance(index, np.ndarray):
-        summed = sum_rows(x, index, shape)
+    if isinstance(x, np.ndarray):
+        summed = sum_rows(x, index if isinstance(index, tuple) else (index,), shape)
         if summed is not None:
             return summed
     out = xp(x).zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)  # float16 is summed in float32

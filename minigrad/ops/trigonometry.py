@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..backend import xp
+from ..kernels.blocks import elementwise
 from ..op import op, unbroadcast
 from .elementwise import sqrt, square
 
@@ -10,7 +13,7 @@ from .elementwise import sqrt, square
 @op(dtypes="real")
 def sin(x, /):
     """Sine of x in radians."""
-    return xp(x).sin(x)
+    return elementwise(np.sin, x)
 
 
 sin.defvjp(x=lambda g, out, x: g * cos(x))
@@ -19,7 +22,7 @@ sin.defvjp(x=lambda g, out, x: g * cos(x))
 @op(dtypes="real")
 def cos(x, /):
     """Cosine of x in radians."""
-    return xp(x).cos(x)
+    return elementwise(np.cos, x)
 
 
 cos.defvjp(x=lambda g, out, x: -g * sin(x))
@@ -28,7 +31,7 @@ cos.defvjp(x=lambda g, out, x: -g * sin(x))
 @op(dtypes="real")
 def tan(x, /):
     """Tangent of x in radians."""
-    return xp(x).tan(x)
+    return elementwise(np.tan, x)
 
 
 tan.defvjp(x=lambda g, out, x: g * (1.0 + square(out)))
@@ -37,7 +40,7 @@ tan.defvjp(x=lambda g, out, x: g * (1.0 + square(out)))
 @op(dtypes="real")
 def arcsin(x, /):
     """The angle in [-pi/2, pi/2] whose sine is x in [-1, 1]; at both ends the gradient is infinite."""
-    return xp(x).arcsin(x)
+    return elementwise(np.arcsin, x)
 
 
 arcsin.defvjp(x=lambda g, out, x: g / sqrt(1.0 - square(x)))
@@ -46,7 +49,7 @@ arcsin.defvjp(x=lambda g, out, x: g / sqrt(1.0 - square(x)))
 @op(dtypes="real")
 def arccos(x, /):
     """The angle in [0, pi] whose cosine is x in [-1, 1]; at both ends the gradient is infinite."""
-    return xp(x).arccos(x)
+    return elementwise(np.arccos, x)
 
 
 arccos.defvjp(x=lambda g, out, x: -g / sqrt(1.0 - square(x)))
@@ -55,7 +58,7 @@ arccos.defvjp(x=lambda g, out, x: -g / sqrt(1.0 - square(x)))
 @op(dtypes="real")
 def arctan(x, /):
     """The angle in [-pi/2, pi/2] whose tangent is x."""
-    return xp(x).arctan(x)
+    return elementwise(np.arctan, x)
 
 
 arctan.defvjp(x=lambda g, out, x: g / (1.0 + square(x)))
@@ -77,7 +80,7 @@ arctan2.defvjp(
 @op(dtypes="real")
 def sinh(x, /):
     """Hyperbolic sine (e**x - e**-x) / 2."""
-    return xp(x).sinh(x)
+    return elementwise(np.sinh, x)
 
 
 sinh.defvjp(x=lambda g, out, x: g * cosh(x))
@@ -86,7 +89,7 @@ sinh.defvjp(x=lambda g, out, x: g * cosh(x))
 @op(dtypes="real")
 def cosh(x, /):
     """Hyperbolic cosine (e**x + e**-x) / 2."""
-    return xp(x).cosh(x)
+    return elementwise(np.cosh, x)
 
 
 cosh.defvjp(x=lambda g, out, x: g * sinh(x))
