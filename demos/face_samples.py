@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.mixture import GaussianMixture
 
 import minigrad as mg
 from demos import figures
@@ -72,6 +71,8 @@ def draw_codes(model: ConvVAE, images: np.ndarray, rng: np.random.Generator, run
 
 def fit_map(codes: np.ndarray, components: int, seed: int) -> RosenblattMap:
     """Fit a mixture of Gaussians to codes (N, k) and map N(0, I) to it."""
+    from sklearn.mixture import GaussianMixture  # takes long to import
+
     fitted = GaussianMixture(components, reg_covar=1e-3, max_iter=300, random_state=seed).fit(codes)
     return RosenblattMap(fitted.weights_, fitted.means_, fitted.covariances_)
 

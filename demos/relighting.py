@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
 
 from demos import figures
 from demos.data import faces, load
@@ -154,6 +153,8 @@ def judge_swaps(swapped: np.ndarray, photographs: np.ndarray, truth: faces.Faces
 
 def judge_walks(model: FaceIntrinsicAutoencoder, codes: IntrinsicCodes, task: Task, run: Run) -> None:
     """Measure whether the light moves steadily, as a ridge regression that was fitted to true images predicts it."""
+    from sklearn.linear_model import RidgeCV  # takes long to import
+
     pca = PCA(task.x, JUDGE_CODE)
     judge = RidgeCV(PENALTIES).fit(pca.encode(task.x), task.x_truth.scene.azimuth)
     azimuth = task.y_truth.scene.azimuth

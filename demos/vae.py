@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 import minigrad as mg
 from demos import figures
@@ -241,7 +241,7 @@ def draw(vaes: dict[int, VAE], plain: dict, samples: dict[str, np.ndarray], digi
 
 def manifold(model: VAE, run: Run) -> np.ndarray:
     """Decode a plane of codes at equal steps of probability -> (SIDE, SIDE, C, H, W); code 2 grows upwards."""
-    quantiles = norm.ppf((np.arange(SIDE) + 0.5) / SIDE).astype(np.float32)
+    quantiles = ndtri((np.arange(SIDE) + 0.5) / SIDE).astype(np.float32)
     plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
     images = run.apply(model.decode, plane)
     return images.reshape(SIDE, SIDE, *images.shape[1:])

@@ -3,7 +3,6 @@
 import ast
 import json
 import math
-import os
 import re
 import signal
 import subprocess
@@ -18,11 +17,6 @@ from demos.gallery.alive import ALIVE
 from minigrad import saving
 
 ROOT = Path(__file__).parent.parent
-
-
-def run(*arguments, **environment):
-    command = [sys.executable, "-m", "demos", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -54,7 +48,7 @@ def hear():
 def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path):
     options = ["autoencoder", "--quick", "--epochs", "20"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert run(*options, "--out", whole).returncode == 0
+    assert main([*options, "--out", str(whole)]) == 0
     command = [sys.executable, "-m", "demos", *options, "--out", str(stopped)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=hear
@@ -66,17 +60,19 @@ def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path):
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130 and "--resume" in output
     assert saving.load(state)[1]["training_state"]["epoch"] < 20
-    assert run(*options, "--out", stopped, "--resume").returncode == 0
+    assert main([*options, "--out", str(stopped), "--resume"]) == 0
     for path in whole.glob("*.safetensors"):
         a, b = saving.load(path), saving.load(stopped / path.name)
         assert a[1] == b[1] and all(a[0][name].tobytes() == b[0][name].tobytes() for name in a[0])
 
 
-def test_resuming_under_other_settings_is_refused(tmp_path):
-    options = ["autoencoder", "--quick", "--epochs", "1", "--out", tmp_path]
-    assert run(*options).returncode == 0
-    done = run(*options, "--resume", "--seed", "1")
-    assert done.returncode == 1 and "'seed': 0" in done.stderr and "Traceback" not in done.stderr
+def test_resuming_under_other_settings_is_refused(tmp_path, capsys):
+    options = ["autoencoder", "--quick", "--epochs", "1", "--out", str(tmp_path)]
+    assert main(options) == 0
+    capsys.readouterr()
+    assert main([*options, "--resume", "--seed", "1"]) == 1
+    error = capsys.readouterr().err
+    assert "'seed': 0" in error and "Traceback" not in error
 
 
 @pytest.mark.parametrize("name", DEMOS)

@@ -157,9 +157,11 @@ def _template(name, character):
     ink = _bitmap(font, character, side)
     ink = _bitmap(font, character, side * INK * side / max(ink.shape))  # outlines scale: draw again at the right size
     canvas = np.zeros((side, side), bool)
-    top, left = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
-    canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    distance = (distance_transform_edt(canvas) - distance_transform_edt(~canvas)) * 2 / side
+    box = tuple(slice((side - length) // 2, (side - length) // 2 + length) for length in ink.shape)
+    canvas[box] = ink
+    distance = -distance_transform_edt(~canvas)
+    distance[box] += distance_transform_edt(np.pad(ink, 1))[1:-1, 1:-1]  # no other pixel without ink is nearer
+    distance *= 2 / side
     return distance.reshape(RESOLUTION, 2, RESOLUTION, 2).mean((1, 3)).astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 
 def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -16,5 +16,5 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndar
     if n < 2:
         raise ValueError(f"mean_interval: {n} measurements tell no spread; give at least 2")
     spread = np.std(values, axis=0, ddof=1, dtype=np.float64)
-    half = t.ppf((1 + confidence) / 2, n - 1) * spread / np.sqrt(n)
+    half = stdtrit(n - 1, (1 + confidence) / 2) * spread / np.sqrt(n)
     return np.mean(values, axis=0, dtype=np.float64), half

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from .linear import PENALTIES
 
@@ -23,6 +20,10 @@ def extent(points: np.ndarray) -> float:
 
 def regress(codes: np.ndarray, points: np.ndarray, new_codes: np.ndarray) -> np.ndarray:
     """Read points (N, K, 2) off codes (N, ..) by ridge regression, for new codes (M, ..) -> (M, K, 2)."""
+    from sklearn.linear_model import RidgeCV  # takes long to import; the others do without
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     probe = make_pipeline(StandardScaler(), RidgeCV(PENALTIES))
     probe.fit(codes.reshape(len(codes), -1), points.reshape(len(points), -1))
     return probe.predict(new_codes.reshape(len(new_codes), -1)).reshape(-1, *points.shape[1:])

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
-from scipy.stats import norm
 
 import minigrad as mg
 from demos.training import apply
@@ -67,6 +66,8 @@ def monte_carlo_kl(
 
     mean, log_variance (N, k): summed over k, averaged over N images and the draws.
     """
+    from scipy.stats import norm  # takes long to import; the others do without
+
     m, s = mean.astype(np.float64), np.exp(0.5 * log_variance.astype(np.float64))
     z = m + s * rng.standard_normal((draws, *m.shape))
     values = (norm.logpdf(z, m, s) - norm.logpdf(z)).sum(axis=-1).mean(axis=1)  # (draws,)

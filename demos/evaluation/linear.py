@@ -1,13 +1,12 @@
-"""Judge by linear means: the best linear code, angles between subspaces, what a linear map can read off a code."""
+"""Judge by linear means: the best linear code, angles between subspaces, what a linear map can read off a code.
+
+Scikit-learn takes a demo as long to import as all else together, so only what uses it imports it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import eigh, subspace_angles
-from sklearn.linear_model import RidgeClassifierCV, RidgeCV
-from sklearn.metrics import r2_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 PENALTIES = np.logspace(-3, 5, 9)  # among which the probe chooses by leave-one-out error on its training examples
 
@@ -50,6 +49,11 @@ def ridge_r2(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_tes
     x (N, ..) codes, flattened and standardised; y (N, T) or (N,) what they should tell -> (T,) or (1,). Fitted to the
     training examples alone; below 0 where the mean of y_test would do better. Hoerl & Kennard 1970.
     """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.metrics import r2_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     y_train, y_test = (y.reshape(len(y), -1) for y in (y_train, y_test))
     probe = make_pipeline(StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
     probe.fit(x_train.reshape(len(x_train), -1), y_train)
@@ -63,5 +67,7 @@ def ridge_accuracy(x: np.ndarray, labels: np.ndarray, y: np.ndarray, y_labels: n
 
     Features as they are; the penalty is the best of PENALTIES by leave-one-out error on x.
     """
+    from sklearn.linear_model import RidgeClassifierCV
+
     flat, new = (images.reshape(len(images), -1) for images in (x, y))
     return float(RidgeClassifierCV(PENALTIES).fit(flat, labels).score(new, y_labels))

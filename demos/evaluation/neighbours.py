@@ -1,11 +1,11 @@
-"""Judge a code by distances in it: are images of one class close, and images of two classes apart?"""
+"""Judge a code by distances in it: are images of one class close, and images of two classes apart?
+
+SciPy's distances and scikit-learn take long to import, so only what uses them imports them.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import pdist, squareform
-from sklearn.metrics import roc_auc_score, roc_curve
-from sklearn.neighbors import KNeighborsClassifier
 
 
 def nearest(x: np.ndarray, n: int = 10) -> np.ndarray:
@@ -26,22 +26,30 @@ def precision(found: np.ndarray, labels: np.ndarray) -> float:
 
 def knn_accuracy(x: np.ndarray, labels: np.ndarray, y: np.ndarray, y_labels: np.ndarray, k: int = 1) -> float:
     """Share of rows of y (M, ..) whose label is that of most of the k nearest rows of x (N, ..). Cover & Hart 1967."""
+    from sklearn.neighbors import KNeighborsClassifier
+
     return KNeighborsClassifier(k, algorithm="brute").fit(_flat(x), labels).score(_flat(y), y_labels)
 
 
 def pair_distances(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of rows of x (N, ..) -> their distances and whether their labels differ, both (N (N - 1) / 2,)."""
+    from scipy.spatial.distance import pdist
+
     first, second = np.triu_indices(len(x), 1)  # the order of pdist
     return pdist(_flat(x)), labels[first] != labels[second]
 
 
 def pair_auc(distance: np.ndarray, different: np.ndarray) -> float:
     """Chance that a pair of two classes lies further apart than a pair of one: .5 by guessing, 1 without an error."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(different, distance))
 
 
 def pair_roc(distance: np.ndarray, different: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Call pairs closer than a threshold the same: shares of pairs of two classes, and of one, so called, rising."""
+    from sklearn.metrics import roc_curve
+
     false, true, _ = roc_curve(~different, -distance)
     return false, true
 
@@ -54,6 +62,8 @@ def few_shot_accuracy(
     Every episode draws the known images anew. ValueError unless every class has more than `shots` images.
     Lake, Salakhutdinov & Tenenbaum 2015.
     """
+    from scipy.spatial.distance import pdist, squareform
+
     classes, counts = np.unique(labels, return_counts=True)
     if not 1 <= shots < counts.min():
         raise ValueError(f"few_shot_accuracy: {shots} shots; the smallest class has {counts.min()} images, give fewer")
