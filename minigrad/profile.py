@@ -178,11 +178,6 @@ def _letters(out: Array, *xs: Array, terms: list[str], result: str) -> int:
     return math.prod(sizes.values()) if len(xs) == 2 else 0
 
 
-def _states(gates: int) -> Callable:
-    """Return what counts a recurrent layer's products of states (N,H) with weights (gates H, H), at each of T steps."""
-    return lambda out, packed, sizes, mask: math.prod(sizes) * gates * sizes[2]
-
-
 MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
     "matmul": lambda out, x, y: out.size * x.shape[-1],
     "row_products": lambda out, x: out.size * x.shape[-1],
@@ -191,8 +186,8 @@ MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
     "convolve": lambda out, x, w, b=None, geo=None: out.size * w[0].size,
     "convolve_transposed": lambda out, y, w, b=None, geo=None: y.size * w[0].size,
     "convolve_weight": lambda out, x, y, geo: y.size * out[0].size,
-    "gru_states": _states(3),
-    "lstm_states": _states(4),
+    "gru_states": lambda out, u, h, w, b, mask: u.size * h.shape[1],
+    "lstm_states": lambda out, u, h, c, w, b, mask: u.size * h.shape[1],
     "push_states": lambda out, q, D, E, w: len(D) * D.shape[3] * w.size,
     "pull_states": lambda out, q, D, E, w: len(D) * D.shape[3] * w.size,
 }

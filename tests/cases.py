@@ -555,12 +555,12 @@ case("gram_matrix", mg.gram_matrix, real(2, 2, 1, 3))
 # ---- recurrent layers ------------------------------------------------------------------------------------------------
 
 alive = np.array([[True, True], [True, False]])  # (T,N): the second sequence ends after its first step
-case("gru_states", lambda p: gru_states(p, (2, 1, 2), None), real(2 * 3 * 1 * 2 + 1 * 2 + 6 * 2 + 6))
-case("gru_states", lambda p: gru_states(p, (2, 2, 1), alive), real(2 * 3 * 2 * 1 + 2 * 1 + 3 * 1 + 3))
-case("gru_states", lambda p: gru_states(p, (0, 2, 1), None), real(2 * 1 + 3 * 1 + 3))
-case("lstm_states", lambda p: lstm_states(p, (2, 1, 1), None), real(2 * 4 * 1 * 1 + 2 * 1 * 1 + 4 * 1 + 4))
-case("lstm_states", lambda p: lstm_states(p, (1, 1, 2), None), real(1 * 4 * 1 * 2 + 2 * 1 * 2 + 8 * 2 + 8))
-case("lstm_states", lambda p: lstm_states(p, (2, 2, 1), alive), real(2 * 4 * 2 * 1 + 2 * 2 * 1 + 4 * 1 + 4))
+for (steps, batch, size), mask in (((2, 1, 2), None), ((2, 2, 1), alive), ((0, 2, 1), None)):
+    u, w, b = real(steps, 3, batch, size), real(3 * size, size), real(3 * size)
+    case("gru_states", lambda *x, mask=mask: gru_states(*x, mask), u, real(batch, size), w, b)
+for (steps, batch, size), mask in (((2, 1, 1), None), ((1, 1, 2), None), ((2, 2, 1), alive)):
+    u, h, w, b = real(steps, 4, batch, size), real(batch, size), real(4 * size, size), real(4 * size)
+    case("lstm_states", lambda *x, mask=mask: lstm_states(*x, mask), u, h, h, w, b)
 for f in (push_states, pull_states):
     case(f.name, f, real(3, 1, 2, 1), real(2, 1, 1, 2, 1), real(2, 1, 3, 2, 1), real(3, 1))
     case(f.name, f, real(2, 2, 1, 2), real(1, 2, 2, 1, 2), real(1, 2, 1, 1, 2), real(2, 2))

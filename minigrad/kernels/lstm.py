@@ -6,7 +6,7 @@ A state is a pair in one array, h and then c.
 from __future__ import annotations
 
 from ..backend import Array, xp
-from .recurrent import by_gate, in_parts, sigmoid_in_place
+from .recurrent import by_gate, in_parts, sigmoid_in_place, weights_receive
 
 
 def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | None) -> Array:
@@ -45,93 +45,73 @@ def lstm_states(u: Array, h: Array, c: Array, w: Array, b: Array, mask: Array | 
     return out
 
 
-def lstm_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Array | None) -> Array:
-    """Return the gradients of sum g * states for u, h, c, w and b, flat; states = lstm_states(u, h, c, w, b, mask).
+def lstm_gradient(
+    g: Array, states: Array, u: Array, w: Array, b: Array, mask: Array | None
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the gradients of sum g * states for u, h, c, w and b; states = lstm_states(u, h, c, w, b, mask).
 
-    The rule of the op lstm_states computes the same from small ops; here a step stays in the cache until it is done.
+    The rule of the op lstm_states computes the same from small ops. Here the slopes of all steps are found at once, and
+    only what one step hands to the one before it is found step by step.
     """
     T, (N, H), module = len(u), states.shape[2:], xp(u)
-    forward, backward, b = by_gate(w, H), w.reshape(4, H, H), b.reshape(4, 1, H)
-    out = module.empty(u.size + 2 * N * H + w.size + b.size, u.dtype)
-    gu, gs, last = (
-        out[: u.size].reshape(u.shape),
-        out[u.size :][: 2 * N * H].reshape(2, N, H),
-        out[u.size + 2 * N * H :],
-    )
-    of_parts = []  # what w and b receive
+    backward = w.reshape(4, H, H)
+    gu, h_by_c, f = _slopes(states, u, w, b)
+    first = module.empty((2, N, H), u.dtype)
 
     def part(start: int, stop: int) -> None:
-        v, back = (module.empty((4, stop - start, H), u.dtype) for _ in range(2))
-        received_by_w = module.zeros(w.size + b.size, u.dtype)
-        gw, gb = received_by_w[: w.size].reshape(4, H, H), received_by_w[w.size :].reshape(4, 1, H)
-        ones = module.ones((1, stop - start), u.dtype)
+        term, back = module.empty((stop - start, H), u.dtype), module.empty((4, stop - start, H), u.dtype)
         G = g[T, :, start:stop].copy()
         for t in reversed(range(T)):
-            state, new, gut = states[t, :, start:stop], states[t + 1, :, start:stop], gu[t, :, start:stop]
+            gut = gu[t, :, start:stop]
             if mask is not None:
                 ended = ~mask[t, start:stop]
                 held = G[:, ended]
 
-            module.matmul(state[0], forward, out=v)
-            v += b
-            v += u[t, :, start:stop]
-            _step_back(G, state[1], new[1], v, gut)
+            # the slopes times the cotangents G = (of h', of c') are what each gate receives; c' has some by way of h'
+            gut[3] *= G[0]
+            module.multiply(G[0], h_by_c[t, start:stop], out=term)
+            G[1] += term
+            gut[:3] *= G[1]
             if mask is not None:
                 gut[:, ended] = 0
 
-            # w, b and h receive from what goes into the gates; a state that was held receives all that came
-            gw += module.matmul(gut.swapaxes(1, 2), state[0])
-            gb += module.matmul(ones, gut)
+            # h receives what comes by the gates, c what f lets through; a state that was held, all that came
             module.matmul(gut, backward, out=back)
-            G[0] = back[0]
-            for received in back[1:]:
-                G[0] += received
+            module.sum(back, axis=0, out=G[0])
+            G[1] *= f[t, start:stop]
             if mask is not None:
                 G[:, ended] = held
             G += g[t, :, start:stop]
-        gs[:, start:stop] = G
-        of_parts.append((start, received_by_w))
+        first[:, start:stop] = G
 
     in_parts(part, u, N, N * w.size)
-    last[...] = 0
-    for _, received in sorted(of_parts, key=lambda found: found[0]):  # always added up in the same order
-        last += received
-    return out
+    return gu, *first, *weights_receive(gu, states[:-1, 0])
 
 
-def _step_back(G: Array, c: Array, c_new: Array, v: Array, gut: Array) -> None:
-    """Carry the cotangents G = (of h', of c') of a new state back to the gates, gut (4,n,H), and to c, which is G[1].
+def _slopes(states: Array, u: Array, w: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Return how each c' moves with the gates i, f and g, and h' with o: (T,4,N,H); h' with c', (T,N,H); and f."""
+    T, (N, H), module = len(u), states.shape[2:], xp(u)
+    forward = by_gate(w, H)
+    by_gates, h_by_c, gates_f = (module.empty(shape, u.dtype) for shape in (u.shape, (T, N, H), (T, N, H)))
 
-    v (4,n,H): what goes into the gates i, f, g and o; the gates afterwards.
-    """
-    module = xp(G)
-    i, f, new, o = v
-    from_i, from_f, from_new, from_o = gut
-    sigmoid_in_place(v[:2])
-    module.tanh(new, out=new)
-    sigmoid_in_place(o)
+    def part(start: int, stop: int) -> None:
+        v = module.matmul(states[start:stop, :1], forward)
+        v += b.reshape(4, 1, H)
+        v += u[start:stop]
+        i, f, new, o = (v[:, k] for k in range(4))
+        sigmoid_in_place(v[:, :2])
+        module.tanh(new, out=new)
+        sigmoid_in_place(o)
 
-    # h' = o tanh(c'), so o receives G tanh(c') o (1 - o), and c' another G o (1 - tanh(c')^2)
-    slope = from_f
-    shown = module.tanh(c_new, out=from_new)
-    G[0] *= o
-    module.multiply(G[0], shown, out=from_o)
-    module.subtract(1, o, out=slope)
-    from_o *= slope
-    shown *= shown
-    module.subtract(1, shown, out=slope)
-    slope *= G[0]
-    G[1] += slope
+        # c' = f c + i g, h' = o tanh(c')
+        by_i, by_f, by_new, by_o = (by_gates[start:stop, k] for k in range(4))
+        shown = module.tanh(states[start + 1 : stop + 1, 1])
+        module.multiply(new, i * (1 - i), out=by_i)
+        module.multiply(states[start:stop, 1], f * (1 - f), out=by_f)
+        module.multiply(i, 1 - new * new, out=by_new)
+        module.multiply(shown, o * (1 - o), out=by_o)
+        module.multiply(o, 1 - shown * shown, out=h_by_c[start:stop])
+        gates_f[start:stop] = f
 
-    # c' = f c + i new, so each of the four receives G times the factor beside it
-    module.multiply(G[1], i, out=from_new)
-    module.multiply(from_new, new, out=from_i)
-    module.subtract(1, i, out=i)
-    from_i *= i
-    new *= new
-    module.subtract(1, new, out=new)
-    from_new *= new
-    G[1] *= f
-    module.subtract(1, f, out=from_f)
-    from_f *= G[1]
-    from_f *= c
+    in_parts(part, u, T, 4 * T * N * w.size)
+    return by_gates, h_by_c, gates_f

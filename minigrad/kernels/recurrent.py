@@ -15,6 +15,7 @@ import numpy as np
 
 from ..backend import Array, xp
 from .threads import parallel
+from .total import total
 
 
 def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Array:
@@ -52,87 +53,85 @@ def gru_states(u: Array, h: Array, w: Array, b: Array, mask: Array | None) -> Ar
     return out
 
 
-def gru_gradient(g: Array, states: Array, u: Array, w: Array, b: Array, mask: Array | None) -> Array:
-    """Return the gradients of sum g * states for u, h, w and b, flat, where states = gru_states(u, h, w, b, mask).
+def gru_gradient(
+    g: Array, states: Array, u: Array, w: Array, b: Array, mask: Array | None
+) -> tuple[Array, Array, Array, Array]:
+    """Return the gradients of sum g * states for u, h, w and b, where states = gru_states(u, h, w, b, mask).
 
-    The rule of the op gru_states computes the same from small ops; here a step stays in the cache until it is done.
+    The rule of the op gru_states computes the same from small ops. Here the slopes of all steps are found at once, and
+    only what one step hands to the one before it is found step by step.
     """
     T, (N, H), module = len(u), states.shape[1:], xp(u)
-    forward, backward, b = by_gate(w, H), w.reshape(3, H, H), b.reshape(3, 1, H)
-    out = module.empty(u.size + N * H + w.size + b.size, u.dtype)
-    gu, gh, last = out[: u.size].reshape(u.shape), out[u.size :][: N * H].reshape(N, H), out[u.size + N * H :]
-    of_parts = []  # what w and b receive
+    backward = w.reshape(3, H, H)
+    gv, gu_n, z = _gru_slopes(states, u, w, b)
+    gh = module.empty((N, H), u.dtype)
 
     def part(start: int, stop: int) -> None:
-        v, gv, back = (module.empty((3, stop - start, H), u.dtype) for _ in range(3))
-        received_by_w = module.zeros(w.size + b.size, u.dtype)
-        gw, gb = received_by_w[: w.size].reshape(3, H, H), received_by_w[w.size :].reshape(3, 1, H)
-        ones = module.ones((1, stop - start), u.dtype)
+        back = module.empty((3, stop - start, H), u.dtype)
         G = g[T, start:stop].copy()
         for t in reversed(range(T)):
-            state, ut, gut = states[t, start:stop], u[t, :, start:stop], gu[t, :, start:stop]
-            _gru_step_back(G, state, ut, module.matmul(state, forward, out=v), b, gut, gv)
+            # the slopes times the cotangent G of the new state are what each gate receives
+            gvt, gu_nt, zt = gv[t, :, start:stop], gu_n[t, start:stop], z[t, start:stop]
+            gvt *= G
+            gu_nt *= G
             if mask is not None:
                 ended = ~mask[t, start:stop]
-                gut[:, ended] = gv[:, ended] = 0
+                gvt[:, ended] = gu_nt[ended] = 0
+                zt[ended] = 1
 
-            # w and b receive from gv, and so does the state before, beside what z lets through
-            gw += module.matmul(gv.swapaxes(1, 2), state)
-            gb += module.matmul(ones, gv)
-            module.matmul(gv, backward, out=back)
-            z = v[1]
-            if mask is not None:
-                z[ended] = 1
-            G *= z
+            # and the state before receives what comes by the gates, beside what z lets through
+            module.matmul(gvt, backward, out=back)
+            G *= zt
             for received in (*back, g[t, start:stop]):
                 G += received
         gh[start:stop] = G
-        of_parts.append((start, received_by_w))
 
     in_parts(part, u, N, N * w.size)
-    last[...] = 0
-    for _, received in sorted(of_parts, key=lambda found: found[0]):  # always added up in the same order
-        last += received
-    return out
+    gw, gb = weights_receive(gv, states[:-1])
+    gv[:, 2] = gu_n  # the inputs' contributions to r and z are added to v, and receive the same
+    return gv, gh, gw, gb
 
 
-def _gru_step_back(G: Array, state: Array, ut: Array, v: Array, b: Array, gut: Array, gv: Array) -> None:
-    """Carry the cotangent G (n,H) of a new state back to what went into its gates: gut from the input, gv by w and b.
+def _gru_slopes(states: Array, u: Array, w: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Return how each new state moves with v = w h + b (T,3,N,H), and with u's part for n (T,N,H); and the gate z."""
+    T, (N, H), module = len(u), states.shape[1:], xp(u)
+    forward = by_gate(w, H)
+    by_v, by_u_n, gates_z = (module.empty(shape, u.dtype) for shape in (u.shape, (T, N, H), (T, N, H)))
 
-    v = w h holds the gates r, z and n afterwards. All but G and state are (3,n,H).
-    """
-    module = xp(G)
-    v += b
-    r, z, n = v
-    from_r, from_z, from_n = gut
-    v_n, slope, gv_n = gv
+    def part(start: int, stop: int) -> None:
+        before = states[start:stop]
+        v = module.matmul(before[:, None], forward) + b.reshape(3, 1, H)
+        gates = v[:, :2] + u[start:stop, :2]
+        sigmoid_in_place(gates)
+        r, z, v_n = gates[:, 0], gates[:, 1], v[:, 2]
+        n = module.tanh(u[start:stop, 2] + r * v_n)
 
-    # the gates once more, as in gru_states; v_n is kept
-    v[:2] += ut[:2]
-    sigmoid_in_place(v[:2])
-    v_n[...] = n
-    n *= r
-    n += ut[2]
-    module.tanh(n, out=n)
+        # h' = (1 - z) n + z h, n = tanh(u_n + r v_n)
+        by_n = (1 - z) * (1 - n * n)
+        module.multiply(by_n * v_n, r * (1 - r), out=by_v[start:stop, 0])
+        module.multiply(before - n, z * (1 - z), out=by_v[start:stop, 1])
+        module.multiply(by_n, r, out=by_v[start:stop, 2])
+        by_u_n[start:stop], gates_z[start:stop] = by_n, z
 
-    # h' = n + z (h - n), so z receives G (h - n) z (1 - z)
-    module.subtract(state, n, out=from_z)
-    from_z *= z
-    module.subtract(1, z, out=slope)
-    slope *= G
-    from_z *= slope
+    in_parts(part, u, T, 4 * T * N * w.size)
+    return by_v, by_u_n, gates_z
 
-    # n receives G (1 - z) (1 - n^2)
-    module.multiply(n, n, out=from_n)
-    module.subtract(1, from_n, out=from_n)
-    from_n *= slope
 
-    # v_n receives that times r, and r that times v_n (1 - r)
-    module.multiply(from_n, r, out=gv_n)
-    module.multiply(gv_n, v_n, out=from_r)
-    module.subtract(1, r, out=slope)
-    from_r *= slope
-    gv[:2] = gut[:2]
+def weights_receive(gv: Array, before: Array) -> tuple[Array, Array]:
+    """Return what w (K H,H) and b (K H) receive from gv (T,K,N,H), of v = w h + b; before (T,N,H): the states h."""
+    T, K, N, H = gv.shape
+    module = xp(gv)
+    rows = module.ascontiguousarray(before).reshape(T * N, H)
+    gw, gb = module.empty((K, H, H), gv.dtype), module.empty((K, H), gv.dtype)
+
+    def part(start: int, stop: int) -> None:
+        for k in range(start, stop):
+            received = module.ascontiguousarray(gv[:, k]).reshape(T * N, H)
+            module.matmul(received.T, rows, out=gw[k])
+            gb[k] = total(received, 0)
+
+    in_parts(part, gv, K, 4 * gv.size * H)
+    return gw.reshape(K * H, H), gb.reshape(K * H)
 
 
 # ---- linear recurrences ----------------------------------------------------------------------------------------------
@@ -202,7 +201,7 @@ def sigmoid_in_place(x: Array) -> None:
 
 
 def in_parts(part: Callable[[int, int], None], x: Array, N: int, work: int) -> None:
-    """Run part(start, stop) on the N sequences: on a CPU, those of each core at once where a step's work is large."""
+    """Run part(start, stop) on N sequences, steps or gates: on a CPU, each core's at once where their work is large."""
     if isinstance(x, np.ndarray):
         parallel(part, N, work // 4)  # four times as much work as elsewhere makes a second thread worth it
     else:

@@ -12,9 +12,8 @@ E, and what u, w and b receive from each step. So the rules here are differentia
 
 from __future__ import annotations
 
-import math
-
 from ..backend import xp
+from ..dtypes import floating
 from ..kernels import lstm as lstm_kernels
 from ..kernels import recurrent as kernels
 from ..modes import mode
@@ -37,7 +36,7 @@ def gru(x, h, w_ih, w_hh, b_ih=None, b_hh=None, *, lengths=None, reverse=False):
     Cho et al. 2014, arXiv 1406.1078; gru_cell says one step.
     """
     u, h, w, b, mask = _start("gru", x, h, w_ih, w_hh, b_ih, b_hh, 3, lengths, reverse)
-    states = gru_states(_pack(u, h, w, b), sizes=_sizes(u), mask=mask)
+    states = gru_states(*_of_one_dtype(u, h, w, b), mask=mask)
     return _finish(states, mask, reverse)
 
 
@@ -48,7 +47,7 @@ def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, *, lengths=None, reverse=Fal
     reverse as in gru. Hochreiter & Schmidhuber 1997; lstm_cell says one step.
     """
     u, h, w, b, mask = _start("lstm", x, h, w_ih, w_hh, b_ih, b_hh, 4, lengths, reverse)
-    states = lstm_states(_pack(u, h, *real(c), w, b), sizes=_sizes(u), mask=mask)
+    states = lstm_states(*_of_one_dtype(u, h, *real(c), w, b), mask=mask)
     out, last = _finish(states[:, 0], mask, reverse)
     return out, last, states[-1, 1]
 
@@ -81,28 +80,22 @@ def lstm_cell(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None):
 
 
 # ---- the states as one op --------------------------------------------------------------------------------------------
-# Every rule would have to walk back through time, so there is only one: all inputs come in one flat array.
+# Every rule would have to walk back through time, so that is what they share.
 
 
 @op(dtypes="real")
-def gru_states(packed, /, sizes, mask):
-    """All states of a GRU, the given one first. packed: u (T,3,N,H), h (N,H), w (3H,H), b (3H) -> (T+1,N,H).
+def gru_states(u, h, w, b, /, mask):
+    """All states of a GRU, the given one first. u (T,3,N,H), h (N,H), w (3H,H), b (3H) -> (T+1,N,H).
 
-    sizes: (T,N,H). mask: (T,N), False where a state stays as it is, or None.
+    mask: (T,N), False where a state stays as it is, or None.
     """
-    u, h, w, b = _unpack(packed, *_gru_shapes(*sizes))
     return kernels.gru_states(u, h, w, b, mask)
 
 
-def _gru_shapes(T, N, H):
-    return (T, 3, N, H), (N, H), (3 * H, H), (3 * H,)
-
-
-def _gru_rule(g, out, packed, sizes, mask):
+def _gru_shared(g, out, u, h, w, b, mask):
+    """Return what u, h, w and b receive."""
     if not mode.recording:  # the same numbers, faster; they need not be differentiable
-        u, _, w, b = _unpack(packed.data, *_gru_shapes(*sizes))
-        return Tensor.wrap(kernels.gru_gradient(g.data, out.data, u, w, b, mask))
-    u, _, w, b = _unpack(packed, *_gru_shapes(*sizes))
+        return [Tensor.wrap(x) for x in kernels.gru_gradient(g.data, out.data, u.data, w.data, b.data, mask)]
     before = out[:-1]
     v = to_gates(before, w, b)
     gates = sigmoid(u[:, :2] + v[:, :2])
@@ -120,31 +113,31 @@ def _gru_rule(g, out, packed, sizes, mask):
     G_next = unsqueeze(G[1:], 1)
     gv = E[:, 0] * G_next
     gu = concatenate([gv[:, :2], unsqueeze(by_n, 1) * G_next], axis=1)
-    return _pack(gu, G[0], *weights_receive(gv, before))
+    return gu, G[0], *weights_receive(gv, before)
 
 
-gru_states.defvjp(packed=_gru_rule)
+gru_states.share(_gru_shared)
+gru_states.defvjp(
+    u=lambda g, out, u, h, w, b, mask, shared: shared[0],
+    h=lambda g, out, u, h, w, b, mask, shared: shared[1],
+    w=lambda g, out, u, h, w, b, mask, shared: shared[2],
+    b=lambda g, out, u, h, w, b, mask, shared: shared[3],
+)
 
 
 @op(dtypes="real")
-def lstm_states(packed, /, sizes, mask):
-    """All states (h, c) of an LSTM. packed: u (T,4,N,H), h, c (N,H), w (4H,H), b (4H) -> (T+1,2,N,H).
+def lstm_states(u, h, c, w, b, /, mask):
+    """All states (h, c) of an LSTM. u (T,4,N,H), h, c (N,H), w (4H,H), b (4H) -> (T+1,2,N,H).
 
-    sizes: (T,N,H). mask: (T,N), False where a state stays as it is, or None.
+    mask: (T,N), False where a state stays as it is, or None.
     """
-    u, h, c, w, b = _unpack(packed, *_lstm_shapes(*sizes))
     return lstm_kernels.lstm_states(u, h, c, w, b, mask)
 
 
-def _lstm_shapes(T, N, H):
-    return (T, 4, N, H), (N, H), (N, H), (4 * H, H), (4 * H,)
-
-
-def _lstm_rule(g, out, packed, sizes, mask):
+def _lstm_shared(g, out, u, h, c, w, b, mask):
+    """Return what u, h, c, w and b receive."""
     if not mode.recording:
-        u, _, _, w, b = _unpack(packed.data, *_lstm_shapes(*sizes))
-        return Tensor.wrap(lstm_kernels.lstm_gradient(g.data, out.data, u, w, b, mask))
-    u, _, _, w, b = _unpack(packed, *_lstm_shapes(*sizes))
+        return [Tensor.wrap(x) for x in lstm_kernels.lstm_gradient(g.data, out.data, u.data, w.data, b.data, mask)]
     before, c_before, c_after = out[:-1, 0], out[:-1, 1], out[1:, 1]
     gates = u + to_gates(before, w, b)
     i, f, new, o = sigmoid(gates[:, 0]), sigmoid(gates[:, 1]), tanh(gates[:, 2]), sigmoid(gates[:, 3])
@@ -164,28 +157,20 @@ def _lstm_rule(g, out, packed, sizes, mask):
 
     G = pull_states(g, D, E, w)
     gv = sum(E * unsqueeze(G[1:], 2), axis=1)  # (T,4,N,H)
-    return _pack(gv, G[0, 0], G[0, 1], *weights_receive(gv, before))
+    return gv, G[0, 0], G[0, 1], *weights_receive(gv, before)
 
 
-lstm_states.defvjp(packed=_lstm_rule)
+lstm_states.share(_lstm_shared)
+lstm_states.defvjp(
+    u=lambda g, out, u, h, c, w, b, mask, shared: shared[0],
+    h=lambda g, out, u, h, c, w, b, mask, shared: shared[1],
+    c=lambda g, out, u, h, c, w, b, mask, shared: shared[2],
+    w=lambda g, out, u, h, c, w, b, mask, shared: shared[3],
+    b=lambda g, out, u, h, c, w, b, mask, shared: shared[4],
+)
 
 
 # ---- what comes before and after -------------------------------------------------------------------------------------
-
-
-def _pack(*xs):
-    """Return all elements of xs in one flat array."""
-    return concatenate([reshape(x, (-1,)) for x in xs])
-
-
-def _unpack(packed, *shapes):
-    """Undo _pack, for arrays and for Tensors."""
-    parts, start = [], 0
-    for shape in shapes:
-        stop = start + math.prod(shape)
-        parts.append(packed[start:stop].reshape(shape))
-        start = stop
-    return parts
 
 
 def _held(mask, x, value):
@@ -221,9 +206,10 @@ def _reals(*xs):
     return [None if x is None else next(tensors) for x in xs]
 
 
-def _sizes(u):
-    """Return (T,N,H) of u (T,K,N,H)."""
-    return u.shape[0], *u.shape[2:]
+def _of_one_dtype(*xs):
+    """Return the Tensors xs in the dtype that they promote to."""
+    dtype = floating(xs)
+    return [x if x.dtype == dtype else x.astype(dtype) for x in xs]
 
 
 def _mask(name, lengths, x):
