@@ -9,6 +9,7 @@ inputs and the cotangents; and so on.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -75,10 +76,12 @@ def gradcheck(
     arrays, names = _checked_inputs(f, inputs)
     name = getattr(f, "__name__", type(f).__name__)
     bounds = _Bounds(step, rtol, atol)
+    plain = f
     for n in range(1, order + 1):
-        bounds = _check_first_order(f, arrays, names, name, bounds, rng)
+        bounds = _check_first_order(f, plain, arrays, names, name, bounds, rng)
         if n < order:
             f, arrays, names = _gradient_as_function(f, arrays, names, rng)
+            plain = functools.partial(f, create_graph=False)  # differences differentiate no more
             name = f"gradient of {name}"
     return True
 
@@ -99,8 +102,11 @@ def _checked_inputs(f: Callable, inputs: Sequence[Any]) -> tuple[list[np.ndarray
     return arrays, names
 
 
-def _check_first_order(f, arrays, names, name, bounds, rng) -> _Bounds:
-    """Check the gradient of every floating-point element of arrays; return the bounds for the next order."""
+def _check_first_order(f, plain, arrays, names, name, bounds, rng) -> _Bounds:
+    """Check the gradient of every floating-point element of arrays; return the bounds for the next order.
+
+    plain: f for the differences, whose results need have no gradient.
+    """
     tensors = _tensors(arrays)
     outputs = _outputs(f(*tensors))
     if not any(y.size for y in outputs):
@@ -127,7 +133,7 @@ def _check_first_order(f, arrays, names, name, bounds, rng) -> _Bounds:
         for (argument, a), dx in zip(checked, gradients):
             size = float(np.abs(dx.data[np.isfinite(dx.data)]).max(initial=0.0))
             for index in np.ndindex(a.shape):
-                phi = _Phi(f, arrays, values, cotangents, a, index)
+                phi = _Phi(plain, arrays, values, cotangents, a, index)
                 _check_element(phi, (name, argument, index), float(dx.data[index]), size, bounds)
     return bounds
 
@@ -199,9 +205,9 @@ def _gradient_as_function(f, arrays, names, rng) -> tuple[Callable, list[np.ndar
     """Return the gradient of f as a function of f's inputs and cotangents, with a point to check it at and names."""
     count = len(arrays)
 
-    def gradient(*inputs: Tensor) -> list[Tensor]:
+    def gradient(*inputs: Tensor, create_graph: bool = True) -> list[Tensor]:
         outputs = _outputs(f(*inputs[:count]))
-        return _gradient(outputs, [x for x in inputs[:count] if x.requires_grad], inputs[count:], create_graph=True)
+        return _gradient(outputs, [x for x in inputs[:count] if x.requires_grad], inputs[count:], create_graph)
 
     outputs = _outputs(f(*_tensors(arrays)))
     cotangents = [rng.normal(size=y.shape) for y in outputs]
