@@ -13,7 +13,7 @@ from ..op import op, real, unbroadcast
 from ..profile import timed
 from ..tensor import Tensor
 from .arithmetic import sum_of_products, unbroadcast_product
-from .elementwise import sqrt
+from .elementwise import reciprocal, sqrt
 from .reduce import mean, sum
 from .shape import check_axes, reshape
 
@@ -144,7 +144,12 @@ def batch_norm(x, mean=None, var=None, w=None, b=None, *, eps=1e-5):
         axis = (0, *range(2, x.ndim))
         mean, var = moments(x, axis)
         return normalize(x, axis, eps, mean, var, w, b)
-    return affine_channels((x - _per_channel(mean, x)) / sqrt(_per_channel(var, x) + eps), w, b)
+    # w (x - mean) / s + b is one product and one sum for each element, the rest is for each channel
+    scale = reciprocal(sqrt(_per_channel(var, x) + eps))
+    if w is not None:
+        scale = _per_channel(w, x) * scale
+    shift = -_per_channel(mean, x) * scale
+    return _affine(x, scale, shift if b is None else shift + _per_channel(b, x))
 
 
 def group_norm(x, num_groups, w=None, b=None, *, eps=1e-5):
