@@ -84,4 +84,4 @@ def _copied(value: Any) -> Any:
     """Return value, or a copy if it is an array or a list, which can change; also inside tuples."""
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
-    return value.copy() if is_array(value) else value
+    return value.copy("K") if is_array(value) else value

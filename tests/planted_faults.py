@@ -412,6 +412,20 @@ FAULTS = {
         ("        out *= y\n", ""),
         ("in_blocks_of_whole(axis, block, out, g, y)", "in_blocks_of_whole((), block, out, g, y)"),
     ],
+    ("total.py", "blocks", "sums or statistics"): [
+        ("[i for i in every if i not in axes]), axes)", "[i for i in every if i not in axes]), axes) * 1.01"),
+        ("for part in (factor, every)", "for part in (x, every)"),
+        ("return _total(_few((x, y), tuple(few)), axes)", "return _few((x, y), tuple(few))"),
+        ("np.empty_like(x, shape=[1 if i in axes", "np.empty(dtype=x.dtype, shape=[1 if i in axes"),
+        ("np.empty_like(x, shape=[1 if i in inner", "np.empty(dtype=x.dtype, shape=[1 if i in inner"),
+    ],
+    ("blocks.py", "blocks", "broadcasts or cut_again or numpys_bit"): [
+        ("and not inside_part()", ""),
+        ("x.ndim < first.ndim or not 1 < x.size < first.size", "x.ndim < first.ndim"),
+        ("np.empty_like(first, x.dtype, shape=x.shape)", "np.empty(x.shape, x.dtype)"),
+        ("out[...] = x\n", "out[...] = 0\n"),
+        ("not isinstance(x, np.ndarray) or x.ndim < first.ndim or", "not isinstance(x, np.ndarray) or"),
+    ],
     ("total.py", "blocks", "sums or scalar_products"): [
         ("out += np.vecdot(x[:, :main]", "out = np.vecdot(x[:, :main]"),
         ("np.vecdot(x[:, main:], y[:, main:])", "np.vecdot(x[:, main + 1 :], y[:, main + 1 :])"),

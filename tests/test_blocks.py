@@ -7,10 +7,12 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.kernels import blocks
 from minigrad.kernels import softmax as softmax_kernels
 from minigrad.kernels import standardize as kernels
-from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks
+from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks, laid_out_as
 from minigrad.kernels.total import PIECE, total, total_of_products
+from minigrad.ops.normalize import normalize_by
 
 SHAPE = (5, 7, 150, 131)  # more than two blocks, none of whose sides divides the next
 AXES = [(0, 2, 3), (1, 2, 3), (2, 3), (3,), (0,), (0, 1, 2, 3)]
@@ -92,6 +94,55 @@ def test_sums_and_sums_of_products_are_those_in_float64(axes, rng):
         np.testing.assert_allclose(total_of_products(x, y, axes), exact, rtol=1e-5)
     for x in layouts(a):
         np.testing.assert_allclose(total(x, axes, True), a.sum(axis=axes, keepdims=True, dtype=np.float64), rtol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 40, 50), (20, 3, 5, 30), (9, 300, 2, 7)], ids=str)
+@pytest.mark.parametrize("axes", [*AXES, (1,), (1, 2), (0, 2)], ids=str)
+def test_sums_of_few_along_any_axes_are_those_in_float64(shape, axes, rng):
+    a, b = rng.uniform(0.5, 1.5, (2, *shape)).astype("f")
+    wide, other = a.astype(np.float64), b.astype(np.float64)
+    for x, y in itertools.product(layouts(a), layouts(b)):
+        products = total_of_products(x, y, axes)
+        np.testing.assert_allclose(products, (wide * other).sum(axis=axes, keepdims=True), rtol=2e-6)
+        np.testing.assert_allclose(total(x, axes, True), wide.sum(axis=axes, keepdims=True), rtol=2e-6)
+
+
+def test_statistics_lie_in_memory_as_what_they_are_of(rng):
+    """Else every step along the innermost axis of the one is a jump through the other."""
+    x = next(itertools.islice(layouts(large(rng)), 1, None))  # the first axis innermost
+    found = [*kernels.moments(x, (2, 3)), total_of_products(x, x, (2, 3)), total(x, (2, 3), True)]
+    for a in found:
+        assert a.shape == (5, 7, 1, 1) and a.strides[0] == a.itemsize < a.strides[1]
+
+    # a graph keeps copies of what is no tensor
+    w = mg.Tensor(np.ones((7, 1, 1), "f"), requires_grad=True)
+    out = normalize_by(mg.Tensor.wrap(x), w, w, (2, 3), 0.1, *found[:2])
+    for a, kept in zip(found, (out._params["mean"], out._params["var"])):
+        assert kept is not a and kept.strides[:2] == a.strides[:2]
+
+
+def test_what_broadcasts_is_laid_out_as_what_it_is_broadcast_to():
+    x = np.zeros((5, 6, 7)).transpose(2, 0, 1)
+    for shape in ((7, 5, 1), (7, 1, 6), (1, 5, 6)):
+        a = np.random.default_rng(0).normal(size=shape)
+        found = laid_out_as(x, a)
+        np.testing.assert_array_equal(found, a)
+        assert np.argsort(found.strides).tolist() == np.argsort(np.empty_like(x, shape=shape).strides).tolist()
+    same = np.zeros((5, 6))
+    assert laid_out_as(x, same) is same and laid_out_as(x, x) is x and laid_out_as(x, 0.5) == 0.5
+
+
+def test_a_part_of_a_kernel_is_not_cut_again(rng, monkeypatch):
+    monkeypatch.setattr(blocks, "LARGE", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 10)
+    outer, inner = [], []
+
+    def block(a):
+        outer.append(a.shape)
+        in_blocks(lambda a: inner.append(a.shape), a)
+
+    in_blocks(block, np.zeros((4, 20)))
+    assert outer == inner == [(1, 20)] * 4
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 3])

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .threads import BLOCK, parallel
+from ..backend import Array
+from .threads import BLOCK, inside_part, parallel
 
 LARGE = 1 << 19  # elements: below this, waking a second thread costs more than it saves
 PASS = 4.0  # what one step on one element costs, in multiply-adds
@@ -30,7 +31,7 @@ def in_blocks(f: Callable[..., Any], first: np.ndarray, *xs: Any, axes: Iterable
     axes: those that may be cut, for an f that sums over the others; by default all.
     """
     axis = None
-    if first.size >= LARGE:
+    if first.size >= LARGE and not inside_part():
         able = [i for i in (range(first.ndim) if axes is None else axes) if first.shape[i] > 1]
         axis = max(able, key=lambda i: abs(first.strides[i]), default=None)  # the outermost in memory
     if axis is None:
@@ -83,5 +84,17 @@ def elementwise(f: Callable[..., Any], *xs: Any) -> Any:
     if not alike or np.broadcast_shapes(*[a.shape for a in arrays]) != x.shape:
         return f(*xs)
     out = np.empty_like(x)
-    in_blocks(lambda out, *blocks: f(*blocks, out=out), out, *xs)
+    in_blocks(lambda out, *blocks: f(*blocks, out=out), out, *[laid_out_as(out, x) for x in xs])
+    return out
+
+
+def laid_out_as(first: Array, x: Any) -> Any:
+    """Return x, which broadcasts to first, with its axes in first's order in memory if it is smaller.
+
+    Else every step along the innermost axis of first would be a jump through x, of (N,C,1,1) for one.
+    """
+    if not isinstance(x, np.ndarray) or x.ndim < first.ndim or not 1 < x.size < first.size:
+        return x
+    out = np.empty_like(first, x.dtype, shape=x.shape)
+    out[...] = x
     return out

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, xp
-from .blocks import in_blocks_of_whole
+from .blocks import in_blocks_of_whole, laid_out_as
 from .total import total, total_of_products
 
 Axes = tuple[int, ...]
@@ -22,7 +22,7 @@ def moments(x: Array, axis: Axes) -> tuple[Array, Array]:
     """Return mean and variance of x over axis, whose lengths become 1."""
     n = math.prod([x.shape[i] for i in axis])
     shape = [1 if i in axis else length for i, length in enumerate(x.shape)]
-    mean, var = xp(x).empty(shape, x.dtype), xp(x).empty(shape, x.dtype)
+    mean, var = xp(x).empty_like(x, shape=shape), xp(x).empty_like(x, shape=shape)  # in the order of x in memory
 
     def block(x, mean, var):
         mean[...] = total(x, axis, True) / n
@@ -71,7 +71,7 @@ def normalize(x: Array, mean: Array, deviation: Array, w: Array, b: Array) -> Ar
         out *= factor
         out += b
 
-    in_blocks_of_whole((), block, out, x, mean, w / deviation, b)
+    in_blocks_of_whole((), block, out, x, mean, laid_out_as(x, w / deviation), laid_out_as(x, b))
     return out
 
 
@@ -95,7 +95,7 @@ def normalize_gradients(
         out += g
         out *= w * factor
 
-    in_blocks_of_whole(axis, block, out, g, x, mean, 1 / deviation, w, sum_gy, sum_g)
+    in_blocks_of_whole(axis, block, out, g, x, mean, 1 / deviation, laid_out_as(x, w), sum_gy, sum_g)
     return out, sum_gy, sum_g
 
 
@@ -109,5 +109,5 @@ def scale_and_shift(x: Array, w: Array, b: Array) -> Array:
         xp(x).multiply(x, w, out=out)
         out += b
 
-    in_blocks_of_whole((), block, out, x, w, b)
+    in_blocks_of_whole((), block, out, x, laid_out_as(x, w), laid_out_as(x, b))
     return out

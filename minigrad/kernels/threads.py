@@ -59,6 +59,11 @@ def thread_count() -> int:
     return int(text)
 
 
+def inside_part() -> bool:
+    """Tell whether the caller works on a part of a kernel, which is not to be cut again."""
+    return _own.inside.locked()
+
+
 def parallel(f: Callable[[int, int], Any], n: int, work: float) -> None:
     """Call f(start, stop) on parts of range(n), one per thread; on all of it where `work` multiply-adds are too few.
 
