@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.kernels import blocks
+from minigrad.kernels import blocks, threads
 from minigrad.kernels import softmax as softmax_kernels
 from minigrad.kernels import standardize as kernels
 from minigrad.kernels.blocks import BLOCK, LARGE, elementwise, in_blocks, laid_out_as
@@ -135,6 +135,7 @@ def test_what_broadcasts_is_laid_out_as_what_it_is_broadcast_to():
 def test_a_part_of_a_kernel_is_not_cut_again(rng, monkeypatch):
     monkeypatch.setattr(blocks, "LARGE", 1)
     monkeypatch.setattr(blocks, "BLOCK", 10)
+    monkeypatch.setattr(threads, "ASLEEP", 0)
     outer, inner = [], []
 
     def block(a):
