@@ -1,7 +1,7 @@
-"""Convolution as a matrix: the kernel written out as C, the four positions of its window, and the transpose C^T.
+"""Convolution as a matrix: the kernel written out as C, the four positions of its window, and the transpose Cᵀ.
 
 A 3x3 kernel on a 4x4 image (stride 1, no padding) is a 4x16 matrix: O_flat = C I_flat. Then conv2d, conv_transpose2d,
-unfold and fold are compared with C and C^T for a table of geometries. Dumoulin & Visin, arXiv 1603.07285. No data.
+unfold and fold are compared with C and Cᵀ for a table of geometries. Dumoulin & Visin, arXiv 1603.07285. No data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from minigrad import Tensor
 
 IMAGE = np.array([[3, 3, 2, 1], [0, 0, 1, 3], [3, 1, 2, 2], [2, 0, 0, 2]])
 KERNEL = np.array([[0, 1, 2], [2, 2, 0], [0, 1, 2]])
-BACKWARD = np.array([[1, 2], [3, 1]])  # the numbers that C^T spreads
+BACKWARD = np.array([[1, 2], [3, 1]])  # the numbers that Cᵀ spreads
 POSITIONS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # of the window
 
 # (vertical, horizontal) each
@@ -31,14 +31,14 @@ TINTS = np.array(figures.TINTS)
 GREYS = np.array(["", "#ececec", "#cfcfcf", "", "#a2a2a2"])  # by the number of windows over a pixel
 CAPTION = """A step of the window to the right moves the weights by one column,
 a step down by four, a row of the image. Nine numbers fill 36 places.
-The transposed convolution is $C^T$: from four numbers to sixteen."""
+The transposed convolution is $Cᵀ$: from four numbers to sixteen."""
 PLAIN, MARKED = "#f4f4f4", "#fbd59b"
 
 
 def main(args) -> None:
     run = Run("convolution", args, device=args.device)
     rng = run.rng()
-    print("largest difference from C x and C^T y, float64, by stride, padding and dilation")
+    print("largest difference from C x and Cᵀ y, float64, by stride, padding and dilation")
     for geometry in GEOMETRIES:
         errors = differences(geometry, rng, run.device)
         name = " ".join(f"{k} {a}x{b}" for k, (a, b) in geometry.items())
@@ -62,7 +62,7 @@ def symbolic_matrix(kernel: tuple[int, int] = (3, 3), image: tuple[int, int] = (
 
 
 def differences(geometry: dict, rng: np.random.Generator, device: str) -> dict[str, float]:
-    """Compare each op with C and C^T -> the largest differences, and |<C x, y> - <x, C^T y>|."""
+    """Compare each op with C and Cᵀ -> the largest differences, and |<C x, y> - <x, Cᵀ y>|."""
     # the matrix, and images for it
     size, kernel = (9, 8), (3, 2)
     w = rng.standard_normal((4, 3, *kernel))
@@ -138,16 +138,16 @@ def draw_steps(path: Path) -> None:
 
 
 def draw_transposed(path: Path) -> None:
-    """Draw C^T y = x, each number of y spread over its window, and how many windows overlap."""
+    """Draw Cᵀ y = x, each number of y spread over its window, and how many windows overlap."""
     board, y = figures.Board(), BACKWARD
     parts = np.zeros((4, 4, 4), int)
     for part, (a, b) in zip(parts, POSITIONS):
         part[a : a + 3, b : b + 3] = y[a, b] * KERNEL
-    inside = mg.conv_matrix(np.ones((1, 1, 3, 3)), (4, 4)).toarray().T > 0  # (16, 4), where C^T has weights
+    inside = mg.conv_matrix(np.ones((1, 1, 3, 3)), (4, 4)).toarray().T > 0  # (16, 4), where Cᵀ has weights
     CT = mg.conv_matrix(KERNEL[None, None], (4, 4)).toarray().T
     flat = (CT @ y.ravel()).reshape(16, 1)
-    colours = np.where(inside, TINTS, "")  # each number of y has a colour, as has its column of C^T
-    board.table(0, 0, CT, colours, "$C^T$")
+    colours = np.where(inside, TINTS, "")  # each number of y has a colour, as has its column of Cᵀ
+    board.table(0, 0, CT, colours, "$Cᵀ$")
     board.text(4.7, 8, r"$\cdot$", 22)
     board.table(5.4, 6, y.reshape(4, 1), TINTS.reshape(4, 1), "$y_{flat}$")
     board.text(7.1, 8, "$=$")
