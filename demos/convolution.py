@@ -31,7 +31,7 @@ TINTS = np.array(figures.TINTS)
 GREYS = np.array(["", "#ececec", "#cfcfcf", "", "#a2a2a2"])  # by the number of windows over a pixel
 CAPTION = """A step of the window to the right moves the weights by one column,
 a step down by four, a row of the image. Nine numbers fill 36 places.
-The transposed convolution is $Cᵀ$: from four numbers to sixteen."""
+The transposed convolution is $C^T$: from four numbers to sixteen."""
 PLAIN, MARKED = "#f4f4f4", "#fbd59b"
 
 
@@ -147,7 +147,7 @@ def draw_transposed(path: Path) -> None:
     CT = mg.conv_matrix(KERNEL[None, None], (4, 4)).toarray().T
     flat = (CT @ y.ravel()).reshape(16, 1)
     colours = np.where(inside, TINTS, "")  # each number of y has a colour, as has its column of Cᵀ
-    board.table(0, 0, CT, colours, "$Cᵀ$")
+    board.table(0, 0, CT, colours, "$C^T$")
     board.text(4.7, 8, r"$\cdot$", 22)
     board.table(5.4, 6, y.reshape(4, 1), TINTS.reshape(4, 1), "$y_{flat}$")
     board.text(7.1, 8, "$=$")
