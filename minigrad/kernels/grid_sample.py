@@ -146,11 +146,15 @@ def locate(grid: Array, size: Pair, padding_mode: str, align_corners: bool) -> t
     surrounded by zeros; a, b (N,oh,ow); slopes (N,oh,ow,2): d a / d grid x and d b / d grid y.
     """
     H, W = size
-    x, slope_x = _pixel(grid[..., 0], W, padding_mode, align_corners)
-    y, slope_y = _pixel(grid[..., 1], H, padding_mode, align_corners)
-    column, row = _floor(x, W), _floor(y, H)
-    first = row.astype(np.intp) * (W + 2) + column.astype(np.intp)
-    return first, x - column, y - row, xp(grid).stack([slope_x, slope_y], axis=-1)
+    a, slope_x = _pixel(grid[..., 0], W, padding_mode, align_corners)
+    b, slope_y = _pixel(grid[..., 1], H, padding_mode, align_corners)
+    column, row = _floor(a, W), _floor(b, H)
+    a -= column
+    b -= row
+    first = row.astype(np.intp)
+    first *= W + 2
+    first += column.astype(np.intp)
+    return first, a, b, xp(grid).stack([slope_x, slope_y], axis=-1)
 
 
 def corner_offsets(W: int) -> tuple[int, int, int, int]:
@@ -163,24 +167,28 @@ def _pixel(c: Array, n: int, padding_mode: str, align_corners: bool) -> tuple[Ar
 
     -1 and 1 are the centres of the outer pixels with align_corners, else their outer edges.
     """
-    scale = (n - 1) / 2 if align_corners else n / 2
-    p = c * scale + (n + 1) / 2
-    slope = xp(c).full(c.shape, scale, c.dtype)
+    scale = slope = c.dtype.type((n - 1) / 2 if align_corners else n / 2)
+    p = c * scale
+    p += (n + 1) / 2
     if padding_mode == "zeros":
-        return p.clip(0, n + 1), slope * ((p >= 0) & (p < n + 1))
+        inside = (p >= 0) & (p < n + 1)
+        return p.clip(0, n + 1, out=p), slope * inside
     if padding_mode == "reflection" and scale > 0:  # back and forth between the mirrors: a triangle wave
         # mirror: the first of two, span apart
         mirror, span = (1, n - 1) if align_corners else (0.5, n)
         from_mirror = p - mirror
         phase = xp(c).abs(from_mirror) % (2 * span)
         p = xp(c).minimum(phase, 2 * span - phase) + mirror
-        slope = xp(c).where((from_mirror >= 0) == (phase < span), slope, -slope)
-    return p.clip(1, n), slope * ((p > 1) & (p < n))
+        slope = xp(c).where((from_mirror >= 0) == (phase < span), scale, -scale)
+    inside = (p > 1) & (p < n)
+    return p.clip(1, n, out=p), slope * inside
 
 
 def _floor(p: Array, n: int) -> Array:
     """Round p down to the first corner, at most n, for there is a second one; a NaN to 0, for the index's sake."""
-    return xp(p).floor(xp(p).fmin(xp(p).fmax(p, 0), n))
+    corner = xp(p).fmax(p, 0)
+    xp(p).fmin(corner, n, out=corner)
+    return xp(p).floor(corner, out=corner)
 
 
 # ---- all points, all images ------------------------------------------------------------------------------------------
