@@ -41,7 +41,8 @@ def test_all_codes_together_have_nearly_mean_0_and_variance_1(runs, digits, k):
     assert median(values(runs, f"codes, k = {k}: least variance", digits, "largest")) <= 1.2
 
 
-# Before decorrelate_codes the largest of the 190 at k = 20 was 0.22 on mnist and 0.20 on glyphs; after it 0.07 on both.
+# Before decorrelate_codes the largest of the 190 at k = 20 was 0.22, 0.15 and 0.20 on mnist at seeds 0, 1 and 2, and
+# 0.21 on glyphs; after it 0.07, 0.06 and 0.08, and 0.08.
 @pytest.mark.parametrize("k", vae.CODES)
 def test_all_codes_together_are_nearly_uncorrelated(runs, digits, k):
     assert median(values(runs, f"codes, k = {k}: largest |corr|", digits)) < {"mnist": 0.15, "glyphs": 0.3}[digits]
