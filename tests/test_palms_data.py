@@ -30,6 +30,11 @@ def drawn():
     return palms(40, seed=3, number_of_hands=10)
 
 
+@pytest.fixture(scope="module")
+def without_nails():
+    return render(OPEN._replace(parameters=OPEN.parameters * no("nails")), 128)
+
+
 def read(picture, points):
     """Read a picture (s, s) at points (k, 2) of the frame, linearly -> (k,)."""
     x, y = ((points + 1) * len(picture) / 2 - 0.5).T
@@ -93,16 +98,14 @@ def test_the_thumb_of_a_left_hand_is_on_the_left_of_its_palm():
 
 
 @pytest.mark.parametrize("name", LANDMARKS)
-def test_a_landmark_lies_on_the_outline_of_an_open_hand(name):
-    made, k = render(OPEN._replace(parameters=OPEN.parameters * no("nails")), 128), LANDMARKS.index(name)
+def test_a_landmark_lies_on_the_outline_of_an_open_hand(name, without_nails):
+    k = LANDMARKS.index(name)
     ways = {"wrist, left": [-1, 0], "wrist, right": [1, 0]} | {n: turn(1.3 * a) for n, a in zip(LANDMARKS, FAN)}
     between = (FAN[:-1] + FAN[1:]) * 1.3 / 2  # a valley opens halfway between its fingers
     ways |= {n: turn(a) for n, a in zip(LANDMARKS[5:9], between)}
     step = 0.045 * np.array(ways[name])  # a pixel and a half of a picture of 64
-    inside, outside = (
-        np.array([read(mask[0], point + sign * step) for mask, point in zip(made.mask, made.landmarks[:, [k]])])
-        for sign in (-1, 1)
-    )
+    each = list(zip(without_nails.mask[:, 0], without_nails.landmarks[:, [k]]))
+    inside, outside = (np.array([read(mask, point + sign * step) for mask, point in each]) for sign in (-1, 1))
     assert inside.min() > 0.9 and np.median(outside) < 0.1 and outside.max() < 0.7
 
 
