@@ -375,7 +375,7 @@ FAULTS = {
     ],
     ("blocks.py", "blocks", "softmax or standardised"): [("if i not in axis])", "])")],
     ("standardize.py", "blocks", "normalised"): [
-        ("block, out, x, mean, w / deviation, b)", "block, out, x, mean, 1 / deviation, b)"),
+        ("laid_out_as(x, w / deviation)", "1 / deviation"),
         ("        out *= factor\n        out += b\n", "        out *= factor\n"),
         ("sum_gy[...] = total_of_products(g, y, axis)", "sum_gy[...] = total_of_products(g, g, axis)"),
         ("sum_g[...] = total(g, axis, True)", "sum_g[...] = total(y, axis, True)"),
@@ -383,7 +383,7 @@ FAULTS = {
         ("out -= sum_g / n", "out += sum_g / n"),
         ("        out += g\n", ""),
         ("out *= w * factor", "out *= factor"),
-        ("(axis, block, out, g, x, mean, 1 / deviation, w,", "((), block, out, g, x, mean, 1 / deviation, w,"),
+        ("(axis, block, out, g, x, mean,", "((), block, out, g, x, mean,"),
     ],
     ("standardize.py", "blocks", "standardised or scale_and_shift"): [
         ("mean[...] = total(x, axis, True) / n", "mean[...] = total(x, axis, True)"),

@@ -128,7 +128,8 @@ WHOLE = {"bool": 2, "uint8": 200, "int8": 100, "int64": 100}  # the largest magn
 
 
 REFUSALS = (  # what is no number, has no fractions, or is no probability
-    r"(subtract: x and y are|negative: x is) boolean|Integers to negative integer powers|upsample: .*fractions"
+    r"(subtract: x and y are|negative: x is) boolean|Integers to negative integer powers|power: the exponent"
+    r"|upsample: .*fractions"
     r"|affine_grid: .*fractions|grid_sample: .*floating-point|\w+_pool[12]d: .*floating-point"
     r"|binary_cross_entropy: .* probabilities"
 )

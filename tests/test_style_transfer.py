@@ -23,7 +23,7 @@ class Smooth(Features):
     def __init__(self, rng):
         self.a, self.b = nn.Conv2d(3, 4, 3, padding=1, rng=rng), nn.Conv2d(4, 5, 3, stride=2, rng=rng)
 
-    def units(self, x):
+    def units(self, x, wanted):
         x = mg.tanh(self.a(x))
         yield "first", x
         yield "second", mg.tanh(self.b(x))

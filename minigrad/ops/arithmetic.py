@@ -104,7 +104,10 @@ def power(x, y, /):
     """x ** y, elementwise. NaN for a negative x with a fractional y."""
     if isinstance(y, float | int) and x.dtype.kind == "f" and abs(y) <= formulas.WHOLE and y == int(y):
         return elementwise(functools.partial(formulas.whole_power, y=int(y)), x)
-    return x**y
+    try:
+        return x**y
+    except OverflowError:  # NumPy's, whose text names neither
+        raise ValueError(f"power: the exponent is {y}, which {x.dtype} does not hold; convert x first") from None
 
 
 def _power_base(g, out, x, y):
