@@ -17,9 +17,9 @@ from PIL import Image
 import minigrad as mg
 from demos import prefetch, training
 from demos.data import folder as folder_module
+from demos.data import known
 from demos.data import mapped as module
 from demos.data.folder import folder, read_images
-from demos.data.known import known_faces
 from demos.data.mapped import mapped
 from minigrad import nn, optim
 
@@ -136,10 +136,11 @@ def test_some_images_of_a_file_stay_in_it_and_have_a_checksum_of_their_own(photo
 
 def test_faces_of_a_folder_too_large_for_memory_are_trained_on_from_the_file(photos, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(folder_module, "LIMIT", 20)
-    some = known_faces(str(photos), train=0, test=0, seed=0, limit=20)
+    monkeypatch.setattr(folder_module, "LIMIT", 24)
+    monkeypatch.setattr(known, "MEASURED", 20)
+    some = known.known_faces(str(photos), train=0, test=0, seed=0, limit=20)
     assert some.whole is None and len(some.x) == 16 and not (tmp_path / "cache").exists()
-    task = known_faces(str(photos), train=0, test=0, seed=0)
+    task = known.known_faces(str(photos), train=0, test=0, seed=0)
     np.testing.assert_array_equal(task.x, some.x)
     np.testing.assert_array_equal(task.y, some.y)
     whole = list(task.whole[:])

@@ -17,6 +17,7 @@ from .mapped import MappedImages, mapped
 
 ATTRIBUTES = ("smile", "skin_tone", "hair_tone", "azimuth", "elevation", "yaw", "pitch")  # light: azimuth, elevation
 RARE = 0.02  # share of the images from which on an attribute of a folder is worth knowing
+MEASURED = 5000  # images of a folder too large for memory that are read all the same: what is not training needs some
 WHOLE = 80  # side of a picture when it is drawn
 SIZE = 64  # of what is kept of it
 TOP, LEFT = 12, 8  # its first row and column
@@ -44,8 +45,9 @@ class KnownFaces(NamedTuple):
 def known_faces(name: str, *, train: int, test: int, seed: int, limit: int | None = None) -> KnownFaces:
     """Draw train and test "faces", of people of their own; "olivetti" adds its photographs, of 30 people and 10 others.
 
-    Any other name is the path of a folder, of which at most limit images are read; if that is None, folder.LIMIT, and
-    the others are in `whole` with them. ValueError if there is none, and what folder.folder and mapped.mapped raise.
+    Any other name is the path of a folder, of which at most limit images are read. If that is None, all are; beyond
+    folder.LIMIT only MEASURED, and these and the others are in `whole`. ValueError if there is no such folder, and what
+    folder.folder and mapped.mapped raise.
     """
     if name not in ("faces", "olivetti"):
         return _folder(name, limit, seed)
@@ -89,7 +91,7 @@ def _folder(name: str, limit: int | None, seed: int) -> KnownFaces:
     if not Path(name).is_dir():
         raise ValueError(f"--data is {name!r}; it must be 'faces', 'olivetti' or a folder of images")
     many = limit is None and len(folder.find_images(Path(name))) > folder.LIMIT
-    read = folder.folder(name, limit=limit or folder.LIMIT, seed=seed)
+    read = folder.folder(name, limit=MEASURED if many else limit or folder.LIMIT, seed=seed)
     parts = folder.split(len(read.images), seed=seed)
     share = (read.attributes[parts[0]] > 0).mean(axis=0)
     often = np.flatnonzero((share >= RARE) & (share <= 1 - RARE))

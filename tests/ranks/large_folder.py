@@ -8,7 +8,7 @@ import json
 import sys
 
 from demos import __main__ as start
-from demos.data import folder, mapped
+from demos.data import folder, known, mapped
 from minigrad.distributed import world
 
 if __name__ == "__main__":
@@ -16,7 +16,8 @@ if __name__ == "__main__":
     make, read = mapped._make, mapped.MappedImages.__getitem__
     mapped._make = lambda *args: (made.append(args), make(*args))[1]
     mapped.MappedImages.__getitem__ = lambda self, some: (rows.extend(some.tolist()), read(self, some))[1]
-    folder.LIMIT, mapped.BLOCK = 120, 50  # so that there are blocks for several processes
+    folder.LIMIT = known.MEASURED = 120
+    mapped.BLOCK = 50  # so that there are blocks for several processes
     status = start.start()
     with open(f"{notes}-{world().rank}.json", "w") as file:
         json.dump((len(made), rows), file)
